@@ -1,0 +1,81 @@
+//===- GateSite.h - the places of a graph that cost secure comparisons -*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_ANALYSIS_GATESITE_H
+#define DEEPSHARE_ANALYSIS_GATESITE_H
+
+#include "deepshare/IR/Model.h"
+
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace deepshare {
+
+/// What computes the gate.
+enum class GateKind {
+  Relu,      ///< max(x, 0)
+  LeakyRelu, ///< x or alpha*x
+  PRelu,     ///< x or slope*x, slope per channel
+  ThresholdedRelu,
+  Clip, ///< ReLU6 and relatives: up to two comparisons an element
+  Max,  ///< Max of a tensor with a constant, or of n tensors: n-1 comparisons an element
+  Min,
+  Where, ///< Where on a comparison
+  Abs,
+  Sign,
+  HardSigmoid, ///< two comparisons an element
+  HardSwish,   ///< two comparisons an element
+  MaxPool,     ///< window size - 1 comparisons an output element
+  GlobalMaxPool,
+  Comparison, ///< a comparison whose result no Where uses
+  DReLU,      ///< ai.deepshare: the gates of a rewritten model
+};
+
+/// Name of a kind as reports print it ("Relu", ...).
+llvm::StringRef gateKindName(GateKind Kind);
+
+/// One activation tensor with gates. Counts are per image (batch size 1).
+struct GateSite {
+  /// Stable name: that of the gate's output.
+  std::string Name;
+  GateKind Kind;
+  /// The node that computes the gate.
+  Node *Gate;
+  /// The tensor that is compared, and the gate's output.
+  Value *Input;
+  Value *Output;
+  /// Axis of the channels in Input: 1 for images and for matrices [N,C], last for [N,T,C].
+  unsigned ChannelAxis;
+  int64_t Channels;
+  /// Sizes of the other axes but the batch; empty for [N,C].
+  llvm::SmallVector<int64_t, 3> Spatial;
+  /// Secure comparisons a call and image.
+  uint64_t DReLUs;
+  /// Secure multiplications of a bit by a value, a call and image.
+  uint64_t Muxes;
+  /// Slopes of channel c where the gate is open and where it is closed: y = x * (x > 0 ? On : Off). One entry a
+  /// channel, filled for kinds of that form (Relu, LeakyRelu, PRelu per channel, Abs); empty for others, which are only
+  /// counted.
+  std::vector<float> SlopeOn, SlopeOff;
+
+  /// Positions of one channel: the product of Spatial.
+  int64_t positions() const;
+  /// True if sharing can take part here: the gate has the form above.
+  bool isShareable() const { return !SlopeOn.empty(); }
+};
+
+/// Finds every gate of the main graph, its subgraphs and the functions that it calls, in graph order. Needs inferred
+/// shapes: an error names the node whose shape is unknown in more than the batch.
+llvm::Expected<std::vector<GateSite>> findGateSites(Model &M);
+
+} // namespace deepshare
+
+#endif // DEEPSHARE_ANALYSIS_GATESITE_H

@@ -1,0 +1,73 @@
+//===- GateStatistics.h - what calibration measures of gates -*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_ANALYSIS_GATESTATISTICS_H
+#define DEEPSHARE_ANALYSIS_GATESTATISTICS_H
+
+#include "llvm/ADT/ArrayRef.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace deepshare {
+
+/// A dense row-major matrix.
+struct Matrix {
+  unsigned Rows = 0;
+  unsigned Columns = 0;
+  std::vector<float> Values;
+
+  Matrix() = default;
+  Matrix(unsigned Rows, unsigned Columns) : Rows(Rows), Columns(Columns), Values(size_t(Rows) * Columns) {}
+  float &operator()(unsigned Row, unsigned Column) { return Values[size_t(Row) * Columns + Column]; }
+  float operator()(unsigned Row, unsigned Column) const { return Values[size_t(Row) * Columns + Column]; }
+};
+
+/// Moments of the channels of one site with gates of another (or of the same) site whose positions map onto its own.
+/// Rows: channels of the replicate's site; columns: channels of the candidate's site.
+struct PairMoments {
+  unsigned Replicate; ///< index of the replicate's site
+  unsigned Candidate; ///< index of the candidate's site
+  unsigned Block = 1; ///< the candidate gate is the sign of the mean of a Block x Block tile; 1: of the element
+  Matrix M;           ///< sum w x_r^2 d_p
+  Matrix A;           ///< sum w x_r^2 d_p d_r
+};
+
+/// Moments of one site's own channels.
+struct SiteMoments {
+  std::string Site;         ///< GateSite::Name
+  std::vector<double> S;    ///< sum w x^2
+  std::vector<double> R;    ///< sum w x^2 d
+  std::vector<double> Open; ///< fraction of positions where the gate is open
+};
+
+/// What calibration measured; DESIGN section 6 defines the sums. Sites that cannot share have empty vectors. Sums are
+/// scaled to one image (divided by the number of images).
+struct GateStatistics {
+  uint64_t Images = 0;
+  std::vector<SiteMoments> Sites;
+  std::vector<PairMoments> Pairs;
+};
+
+/// The best affine gate y = x * (d ? On : Off) for a replicate, and the weighted squared error that it leaves.
+struct AffineGate {
+  double On;
+  double Off;
+  double Loss;
+};
+
+/// Best gate for a channel with moments \p S and \p R and original slopes \p On and \p Off, driven by a gate with joint
+/// moments \p M and \p A (DESIGN section 6, generalised from ReLU's slopes 1, 0: with T1 = Off*M + (On-Off)*A and
+/// T0 = Off*(S-M) + (On-Off)*(R-A), the slopes are T1/M and T0/(S-M)). Empty halves get slope 0.
+AffineGate fitAffine(double S, double R, double M, double A, double On = 1, double Off = 0);
+
+/// Best slope without a gate: both slopes are (Off*S + (On-Off)*R) / S.
+AffineGate fitLinear(double S, double R, double On = 1, double Off = 0);
+
+} // namespace deepshare
+
+#endif // DEEPSHARE_ANALYSIS_GATESTATISTICS_H

@@ -1,0 +1,56 @@
+//===- CostModel.h - what secure operations cost under one protocol -*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_COST_COSTMODEL_H
+#define DEEPSHARE_COST_COSTMODEL_H
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <string>
+#include <vector>
+
+namespace deepshare {
+
+/// Bytes (of all parties together) an element, and rounds a tensor.
+struct OperationCost {
+  double Bytes = 0;
+  double Rounds = 0;
+};
+
+/// Bytes of one linear layer (Conv, Gemm, MatMul, ...): a linear form in the layer's sizes, so that it fits protocols
+/// that open the operands (input, weights), those that unroll convolutions (unrolled) and those that send outputs.
+struct LinearCost {
+  double BytesPerInput = 0;    ///< an element of the layer's input
+  double BytesPerUnrolled = 0; ///< an element of the unrolled (im2col) input: output positions * kernel * channels in
+  double BytesPerWeight = 0;   ///< a weight
+  double BytesPerOutput = 0;   ///< an output element, its truncation included
+  double BytesFixed = 0;       ///< a layer
+  double Rounds = 0;           ///< a layer
+};
+
+/// Prices of one protocol in one ring.
+struct CostModel {
+  std::string Name;   ///< "semi2k-64"
+  std::string Source; ///< where the numbers come from: a measurement and its command, or a paper
+  unsigned RingBits = 64;
+  OperationCost DReLU;
+  OperationCost Mux;
+  OperationCost Truncation;
+  LinearCost Linear;
+  double BytesFixed = 0; ///< once a run (set-up)
+};
+
+/// Parses a cost model's JSON; \p Name (a path) is for messages.
+llvm::Expected<CostModel> parseCostModel(llvm::StringRef Json, llvm::StringRef Name);
+/// A cost model by the name of one that is built in, or by path.
+llvm::Expected<CostModel> loadCostModel(llvm::StringRef NameOrPath);
+/// Names of the built-in models, sorted.
+std::vector<std::string> builtinCostModels();
+
+} // namespace deepshare
+
+#endif // DEEPSHARE_COST_COSTMODEL_H

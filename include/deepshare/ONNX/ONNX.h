@@ -1,0 +1,55 @@
+//===- ONNX.h - reads and writes ONNX models -*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_ONNX_ONNX_H
+#define DEEPSHARE_ONNX_ONNX_H
+
+#include "deepshare/IR/Model.h"
+
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <memory>
+#include <string>
+
+namespace deepshare {
+
+/// Reads a model: binary (`.onnx`) or ONNX text (`.onnxtxt`, `.onnxtext`; "-" reads text or binary from standard
+/// input). Tensors are views of the memory-mapped file, or of the external data files beside it. What the IR does not
+/// model is kept as bytes and written back by writeModel. Accepts opset 7 or later and IR version 3 or later.
+/// Errors name the file, and the node or tensor at fault.
+llvm::Expected<std::unique_ptr<Model>> readModel(llvm::StringRef Path);
+
+/// Reads a model from bytes that \p Name describes in messages. External data is looked up in \p Folder.
+llvm::Expected<std::unique_ptr<Model>> readModelFromBytes(llvm::StringRef Bytes, llvm::StringRef Name,
+                                                          llvm::StringRef Folder = "");
+
+/// Parses ONNX text.
+llvm::Expected<std::unique_ptr<Model>> parseModelText(llvm::StringRef Text, llvm::StringRef Name);
+
+/// Writes a model: ONNX text if \p Path ends in .onnxtxt or .onnxtext or is "-", else binary. The file is written
+/// beside
+/// \p Path and renamed, so that an error leaves an existing file whole. A model that had external data, or that would
+/// pass protobuf's 2 GiB, gets its tensors in `<Path>.data`.
+llvm::Error writeModel(const Model &M, llvm::StringRef Path);
+
+/// Serialises a model to ONNX's binary format, all tensors inside; an untouched model gives back a message equal to
+/// the one that was read.
+llvm::Expected<std::string> serializeModel(const Model &M);
+
+/// Prints a model as ONNX text.
+llvm::Expected<std::string> printModelText(const Model &M);
+
+/// Infers the types of all values with the ONNX library (constants propagated, functions looked into) and stores them
+/// on the values. Known types are refined, never contradicted: a contradiction is an error that names the node.
+llvm::Error inferShapes(Model &M);
+
+/// Checks the model against the ONNX library's checker: known operators, right arities and attributes.
+llvm::Error checkModel(const Model &M);
+
+} // namespace deepshare
+
+#endif // DEEPSHARE_ONNX_ONNX_H

@@ -1,0 +1,72 @@
+//===- SharePlan.h - the decision for every channel of every gate site -*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_PLAN_SHAREPLAN_H
+#define DEEPSHARE_PLAN_SHAREPLAN_H
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace deepshare {
+
+/// Which DReLU a channel uses.
+struct GateSource {
+  unsigned Site;      ///< index into SharePlan::Sites; the channel's own site or an earlier one
+  unsigned Channel;   ///< channel of that site
+  unsigned Block = 1; ///< 1: a DReLU an element; 2, 4, ...: one for the mean of each Block x Block tile
+  friend auto operator<=>(const GateSource &, const GateSource &) = default;
+};
+
+/// What becomes of one channel: y = x * (d ? On : Off), d the DReLU of Source; y = On * x without a source (On == Off).
+/// A channel whose source is itself with Block 1 is a prototype.
+struct ChannelPlan {
+  std::optional<GateSource> Source;
+  float On = 1;
+  float Off = 0;
+  friend bool operator==(const ChannelPlan &, const ChannelPlan &) = default;
+};
+
+/// The channels of one site.
+struct SitePlan {
+  std::string Name; ///< GateSite::Name
+  std::vector<ChannelPlan> Channels;
+  /// Positions of a channel (GateSite::Spatial), so that a plan prices itself.
+  std::vector<int64_t> Spatial;
+};
+
+/// A share plan, version 1. The interface between analysis, rewriting, tuning and other people's code.
+struct SharePlan {
+  /// sha256 of the canonical model's structure (nodes, edges, shapes; not the weights), hex.
+  std::string Model;
+  /// How the plan was made, for people ("affine, 50 % of 188416 DReLUs, 512 images, seed 0").
+  std::string Note;
+  /// One entry for each site that takes part, in graph order.
+  std::vector<SitePlan> Sites;
+};
+
+/// The DReLUs of a plan: one for every distinct (site, channel, block) that some channel uses, times its positions
+/// (tiles). Only the plan's sites are counted.
+uint64_t countDReLUs(const SharePlan &Plan);
+
+/// Parses a plan's JSON. \p Name (a path) is for messages. Every constraint of the types above is checked: indices in
+/// range, sources no later than users, finite slopes, On == Off without a source.
+llvm::Expected<SharePlan> parseSharePlan(llvm::StringRef Json, llvm::StringRef Name);
+/// Reads a plan from a file.
+llvm::Expected<SharePlan> readSharePlan(llvm::StringRef Path);
+/// The plan as JSON, byte for byte the same for equal plans; parses back to an equal plan.
+std::string printSharePlan(const SharePlan &Plan);
+/// Writes a plan beside \p Path and renames it there.
+llvm::Error writeSharePlan(const SharePlan &Plan, llvm::StringRef Path);
+
+} // namespace deepshare
+
+#endif // DEEPSHARE_PLAN_SHAREPLAN_H

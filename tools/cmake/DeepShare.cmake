@@ -1,0 +1,50 @@
+# Dependencies, and the two functions that declare DeepShare's libraries and executables.
+
+find_package(LLVM 19.1 REQUIRED CONFIG)
+find_package(fmt REQUIRED CONFIG)
+find_package(Protobuf REQUIRED)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
+find_package(Torch REQUIRED CONFIG)
+# tools/setup builds ONNX into build/deps; CMAKE_PREFIX_PATH may name another. Its ONNXConfig.cmake asks for a CMake
+# package of protobuf, which Debian has not got; the targets that it loads need only protobuf::libprotobuf.
+find_file(ONNX_TARGETS lib/cmake/ONNX/ONNXTargets.cmake REQUIRED HINTS ${PROJECT_SOURCE_DIR}/build/deps/onnx-1.23.2)
+include(${ONNX_TARGETS})
+
+find_program(CCACHE ccache)
+if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# What every target of ours is compiled with. Others' headers are SYSTEM: their warnings are not ours.
+add_library(deepshare-options INTERFACE)
+target_include_directories(deepshare-options INTERFACE ${PROJECT_SOURCE_DIR}/include)
+target_include_directories(deepshare-options SYSTEM INTERFACE ${LLVM_INCLUDE_DIRS})
+target_compile_options(deepshare-options INTERFACE -Wall -Wextra -Wno-unused-parameter
+  $<$<BOOL:${DEEPSHARE_WERROR}>:-Werror>)
+target_link_libraries(deepshare-options INTERFACE LLVM fmt::fmt)
+if(DEEPSHARE_SANITIZE)
+  target_compile_options(deepshare-options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
+    -fno-omit-frame-pointer)
+  target_link_options(deepshare-options INTERFACE -fsanitize=address,undefined)
+endif()
+
+# deepshare_library(NAME source... [LINK library...]): the static library DeepShareNAME of the folder it is called in.
+function(deepshare_library name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_library(DeepShare${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(DeepShare${name} PUBLIC deepshare-options ${ARG_LINK})
+endfunction()
+
+# deepshare_tool(NAME source... [LINK library...]): an executable in build/bin.
+function(deepshare_tool name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK})
+endfunction()
+
+# ATen as a target whose headers count as a system's. Its C++ headers are slow to parse: libraries that use it share
+# one precompiled header.
+add_library(deepshare-torch INTERFACE)
+target_include_directories(deepshare-torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
+target_link_libraries(deepshare-torch INTERFACE ${TORCH_LIBRARIES})
