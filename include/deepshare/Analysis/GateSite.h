@@ -8,6 +8,7 @@
 #define DEEPSHARE_ANALYSIS_GATESITE_H
 
 #include "deepshare/IR/Model.h"
+#include "deepshare/Plan/SharePlan.h"
 
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
@@ -37,6 +38,8 @@ enum class GateKind {
   GlobalMaxPool,
   Comparison, ///< a comparison whose result no Where uses
   DReLU,      ///< ai.deepshare: the gates of a rewritten model
+  DReLUShare, ///< ai.deepshare: its muxes
+  Mux,        ///< Where, or a product, on bits that other sites compare
 };
 
 /// Name of a kind as reports print it ("Relu", ...).
@@ -61,6 +64,8 @@ struct GateSite {
   uint64_t DReLUs;
   /// Secure multiplications of a bit by a value, a call and image.
   uint64_t Muxes;
+  /// Comparisons that wait for one another: 1, or the depth of a MaxPool's tree.
+  unsigned Depth = 1;
   /// Slopes of channel c where the gate is open and where it is closed: y = x * (x > 0 ? On : Off). One entry a
   /// channel, filled for kinds of that form (Relu, LeakyRelu, PRelu per channel, Abs); empty for others, which are only
   /// counted.
@@ -75,6 +80,10 @@ struct GateSite {
 /// Finds every gate of the main graph, its subgraphs and the functions that it calls, in graph order. Needs inferred
 /// shapes: an error names the node whose shape is unknown in more than the batch.
 llvm::Expected<std::vector<GateSite>> findGateSites(Model &M);
+
+/// Checks that \p Plan is one for a model with \p Sites: every site of the plan is a shareable site of the model, with
+/// as many channels and the same spatial sizes, and the plan's order is the graph's. \p PlanName is for messages.
+llvm::Error checkPlan(const SharePlan &Plan, llvm::ArrayRef<GateSite> Sites, llvm::StringRef PlanName);
 
 } // namespace deepshare
 

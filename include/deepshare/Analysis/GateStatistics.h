@@ -35,6 +35,7 @@ struct PairMoments {
   unsigned Block = 1; ///< the candidate gate is the sign of the mean of a Block x Block tile; 1: of the element
   Matrix M;           ///< sum w x_r^2 d_p
   Matrix A;           ///< sum w x_r^2 d_p d_r
+  Matrix Both;        ///< fraction of positions where both gates are open; only where both sites are one
 };
 
 /// Moments of one site's own channels.

@@ -44,6 +44,16 @@ struct CostModel {
   double BytesFixed = 0; ///< once a run (set-up)
 };
 
+/// A link between the parties.
+struct Network {
+  double RoundTrip = 0;      ///< seconds
+  double BytesPerSecond = 0; ///< of all parties together
+};
+
+/// Parses "lan" (0.3 ms, 384 MB/s), "wan" (40 ms, 44 MB/s; both as in the Cheetah paper, USENIX Security 2022), or
+/// "RTT,bandwidth" such as "20ms,100Mbit" (s, ms, us; bit, kbit, Mbit, Gbit, B, kB, MB, GB a second).
+llvm::Expected<Network> parseNetwork(llvm::StringRef Text);
+
 /// Parses a cost model's JSON; \p Name (a path) is for messages.
 llvm::Expected<CostModel> parseCostModel(llvm::StringRef Json, llvm::StringRef Name);
 /// A cost model by the name of one that is built in, or by path.

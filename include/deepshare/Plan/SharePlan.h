@@ -7,6 +7,8 @@
 #ifndef DEEPSHARE_PLAN_SHAREPLAN_H
 #define DEEPSHARE_PLAN_SHAREPLAN_H
 
+#include "deepshare/IR/Model.h"
+
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -56,6 +58,14 @@ struct SharePlan {
 /// The DReLUs of a plan: one for every distinct (site, channel, block) that some channel uses, times its positions
 /// (tiles). Only the plan's sites are counted.
 uint64_t countDReLUs(const SharePlan &Plan);
+
+/// True if y = x * (d ? On : Off) costs a truncation in fixed point: a slope is none of 0, 1 and -1.
+bool needsTruncation(const ChannelPlan &Channel);
+
+/// SHA-256, hex, of what SharePlan::Model names: operators, attributes but tensors, edges, and types of the main graph,
+/// its subgraphs and functions. Names of nodes and values and the weights do not count, so that a plan also fits the
+/// same network with other weights.
+std::string modelFingerprint(const Model &M);
 
 /// Parses a plan's JSON. \p Name (a path) is for messages. Every constraint of the types above is checked: indices in
 /// range, sources no later than users, finite slopes, On == Off without a source.

@@ -1,0 +1,60 @@
+//===- Observation.h - measures gates on calibration images -*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_ANALYSIS_OBSERVATION_H
+#define DEEPSHARE_ANALYSIS_OBSERVATION_H
+
+#include "deepshare/Analysis/GateSite.h"
+#include "deepshare/Analysis/GateStatistics.h"
+#include "deepshare/Data/ImageSet.h"
+#include "deepshare/IR/Model.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/StringRef.h"
+#include "llvm/Support/Error.h"
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace deepshare {
+
+/// What the weight w of the moments is: how much an error at one element of a gate's output matters.
+enum class Weighting {
+  Auto,           ///< Classification for outputs [N,K], Pixels for [N,K,H,W] (K > 1), Regression for others
+  None,           ///< w = 1
+  Classification, ///< Fisher information: w = (d log p(label) / dy)^2, one label an image drawn from the softmax
+  Pixels,         ///< the same, one label a pixel drawn from the softmax over axis 1
+  Regression,     ///< Fisher information of a Gaussian around the output: w = (d <output, noise> / dy)^2
+};
+
+/// The weighting of a name ("auto", "none", "classification", "pixels", "regression"); an error lists the names.
+llvm::Expected<Weighting> parseWeighting(llvm::StringRef Name);
+
+struct ObservationOptions {
+  uint64_t Images = 512; ///< how many images to use, drawn without replacement; all if the set has fewer or if 0
+  uint64_t Seed = 0;     ///< chooses the images, the sampled labels and the sampled positions
+  unsigned Batch = 64;   ///< images a run
+  Weighting Weight = Weighting::Auto;
+  bool EarlierSites = true;          ///< also pair channels with gates of earlier sites, not only of their own
+  bool OtherSizes = false;           ///< also with those of another size: strided or coarser
+  std::vector<unsigned> Blocks = {}; ///< tile sizes (2, 4) whose gates are measured besides the plain ones
+  /// Bound of the memory for moments and stacked gates in bytes (activations of a batch come on top). Positions are
+  /// sampled, and the batch made smaller, until it holds; an error states what is needed if that is not enough.
+  uint64_t Memory = uint64_t(2) << 30;
+  /// Called after each batch with the images done and the images in all; may be empty.
+  std::function<void(uint64_t, uint64_t)> Progress;
+};
+
+/// Runs \p M's main graph on images and returns the moments of every shareable site of \p Sites (those of the main
+/// graph; the others get empty entries), which are findGateSites(M)'s. Equal for equal arguments on one machine.
+/// Errors: an operator that lib/Exec cannot run, more than one graph input, images of another shape than the input's.
+llvm::Expected<GateStatistics> collectStatistics(const Model &M, llvm::ArrayRef<GateSite> Sites, const ImageSet &Images,
+                                                 const ObservationOptions &Options);
+
+} // namespace deepshare
+
+#endif // DEEPSHARE_ANALYSIS_OBSERVATION_H

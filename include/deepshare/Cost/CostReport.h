@@ -1,0 +1,98 @@
+//===- CostReport.h - what a model costs before and after -*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_COST_COSTREPORT_H
+#define DEEPSHARE_COST_COSTREPORT_H
+
+#include "deepshare/Cost/CostModel.h"
+#include "deepshare/Plan/SharePlan.h"
+
+#include "llvm/ADT/ArrayRef.h"
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace deepshare {
+
+/// Elements of one linear layer, for one image.
+struct LinearSizes {
+  uint64_t Inputs = 0;
+  uint64_t Unrolled = 0; ///< input after im2col: output positions * kernel * channels in of a group, all groups
+  uint64_t Weights = 0;
+  uint64_t Outputs = 0;
+};
+
+/// One place of a graph that costs communication: a gate site or a linear layer. Plain data: costSteps() in
+/// deepshare/Analysis/CostSteps.h makes it from a graph.
+struct CostStep {
+  std::string Name;                     ///< of the output value
+  std::string Kind;                     ///< "Relu", "Conv", ...
+  bool IsLinear = false;                ///< Linear is filled, else the four fields below it
+  LinearSizes Linear;                   ///< elements
+  std::vector<int64_t> Shape;           ///< a site's channels, then its spatial sizes
+  uint64_t DReLUs = 0;                  ///< comparisons an image
+  uint64_t Muxes = 0;                   ///< an image
+  unsigned Depth = 1;                   ///< comparisons that wait for one another (a MaxPool's tree)
+  llvm::SmallVector<unsigned, 2> After; ///< steps (by index, all smaller) whose results this one needs directly
+};
+
+/// Counts and prices of gates, for one image.
+struct GateCost {
+  uint64_t DReLUs = 0;
+  uint64_t Muxes = 0;
+  uint64_t Truncations = 0;
+  double Bytes = 0;
+};
+
+/// One row of the report.
+struct SiteReport {
+  std::string Name;
+  std::string Kind;
+  std::vector<int64_t> Shape;
+  GateCost Before, After;
+  uint64_t Prototypes = 0; ///< gates computed here (a gate for tiles counts as one)
+  uint64_t Replicates = 0; ///< channels that use another channel's gate or one for tiles
+  uint64_t Linear = 0;     ///< channels without a gate; those with slope 0 included
+  /// Names of the other sites whose gates this one uses, with the number of channels that do, in graph order.
+  std::vector<std::pair<std::string, uint64_t>> From;
+};
+
+/// Totals of one model for one image.
+struct CostTotals {
+  GateCost Gates;
+  double LinearBytes = 0;
+  double FixedBytes = 0;        ///< the cost model's set-up
+  double ComparisonRounds = 0;  ///< of DReLUs, along the longest path
+  double Rounds = 0;            ///< of everything, along the longest path
+  uint64_t ComparisonSteps = 0; ///< comparisons that wait for one another, along the longest path
+  double bytes() const { return Gates.Bytes + LinearBytes + FixedBytes; }
+};
+
+/// Before and after. Without a plan both are equal.
+struct CostReport {
+  CostModel Model;
+  bool HasPlan = false;
+  std::vector<SiteReport> Sites;
+  CostTotals Before, After;
+};
+
+/// Prices \p Steps under \p Cost, before and after \p Plan (may be null). Sites of the plan are found by name; a site
+/// that the plan does not name stays as it is.
+CostReport makeCostReport(llvm::ArrayRef<CostStep> Steps, const SharePlan *Plan, const CostModel &Cost);
+
+/// Prints the report as a table of at most 100 columns.
+void printCostReport(const CostReport &Report, llvm::raw_ostream &OS);
+/// Prints what findGateSites counted, without prices: site, kind, shape, DReLUs, muxes, total (`ds-opt --count`).
+void printCounts(llvm::ArrayRef<CostStep> Steps, llvm::raw_ostream &OS);
+/// The report as JSON, the same bytes for equal reports.
+std::string costReportJson(const CostReport &Report);
+
+} // namespace deepshare
+
+#endif // DEEPSHARE_COST_COSTREPORT_H
