@@ -48,3 +48,12 @@ endfunction()
 add_library(deepshare-torch INTERFACE)
 target_include_directories(deepshare-torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 target_link_libraries(deepshare-torch INTERFACE ${TORCH_LIBRARIES})
+
+# deepshare_test(NAME source... [LINK library...]): the GoogleTest binary NAME of the folder it is called in. Labels of
+# its tests: NAME.
+function(deepshare_test name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main GTest::gmock)
+  gtest_discover_tests(${name} PROPERTIES LABELS ${name})
+endfunction()

@@ -7,8 +7,6 @@
 #ifndef DEEPSHARE_PLAN_SHAREPLAN_H
 #define DEEPSHARE_PLAN_SHAREPLAN_H
 
-#include "deepshare/IR/Model.h"
-
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
@@ -47,7 +45,7 @@ struct SitePlan {
 
 /// A share plan, version 1. The interface between analysis, rewriting, tuning and other people's code.
 struct SharePlan {
-  /// sha256 of the canonical model's structure (nodes, edges, shapes; not the weights), hex.
+  /// structureFingerprint() of the canonical model (deepshare/IR/Fingerprint.h); empty: not checked.
   std::string Model;
   /// How the plan was made, for people ("affine, 50 % of 188416 DReLUs, 512 images, seed 0").
   std::string Note;
@@ -62,13 +60,13 @@ uint64_t countDReLUs(const SharePlan &Plan);
 /// True if y = x * (d ? On : Off) costs a truncation in fixed point: a slope is none of 0, 1 and -1.
 bool needsTruncation(const ChannelPlan &Channel);
 
-/// SHA-256, hex, of what SharePlan::Model names: operators, attributes but tensors, edges, and types of the main graph,
-/// its subgraphs and functions. Names of nodes and values and the weights do not count, so that a plan also fits the
-/// same network with other weights.
-std::string modelFingerprint(const Model &M);
+/// True if gates at positions \p Source drive elements at positions \p User: the ranks are equal and along every axis
+/// the sizes are, or one is the other over a whole number, rounded up. A larger source gives every k-th gate (strided),
+/// a smaller one gives each gate to k elements (coarser).
+bool positionsMap(llvm::ArrayRef<int64_t> Source, llvm::ArrayRef<int64_t> User);
 
 /// Parses a plan's JSON. \p Name (a path) is for messages. Every constraint of the types above is checked: indices in
-/// range, sources no later than users, finite slopes, On == Off without a source.
+/// range, sources no later than users and at positions that map onto theirs, finite slopes, On == Off without a source.
 llvm::Expected<SharePlan> parseSharePlan(llvm::StringRef Json, llvm::StringRef Name);
 /// Reads a plan from a file.
 llvm::Expected<SharePlan> readSharePlan(llvm::StringRef Path);
