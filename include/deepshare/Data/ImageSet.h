@@ -41,9 +41,17 @@ public:
   virtual llvm::Error batch(llvm::ArrayRef<uint64_t> Indices, llvm::MutableArrayRef<float> Into) const = 0;
 };
 
-/// Opens an image set by what \p Path is: a .npy array, a .npz archive (arrays `images` and `labels`, or a single
-/// array; uint8 [N,H,W,C] or float [N,C,H,W]), MNIST idx files (optionally gzipped; labels beside them are found),
-/// CIFAR binary batches, or a folder of PNG/JPEG files (subfolders are classes, in the order of their names).
+/// Opens an image set by what \p Path is:
+/// - a .npy array (mapped): uint8 [N,H,W,C] or [N,H,W] is channels last and becomes [C,H,W] (C = 1 for the latter);
+///   float32 or float64 of any shape [N,...] is taken as stored, images being [N,C,H,W]; other uint8 shapes too;
+/// - a .npz archive: arrays `images` and, if there, `labels` (integers, [N] or [N,1]), or a single array;
+/// - an MNIST idx file of images, perhaps gzipped; `*-labels-idx1-ubyte` beside `*-images-idx3-ubyte` is found;
+/// - a CIFAR-10 or CIFAR-100 binary batch (.bin), or a folder of them: the training batches (data_batch_*.bin or
+///   train.bin) if there are any, else all. The label of CIFAR-100 is the fine one;
+/// - a folder of PNG or JPEG files, or of class folders of them, classes and files in the order of their names. All
+///   images must have the same size. Grey becomes RGB, alpha is dropped; files are decoded when batch() needs them.
+/// Errors name the file and what is wrong with it: truncated, of another type or shape, not an image set at all, or a
+/// normalisation for another number of channels. The set may be read from several threads at once.
 llvm::Expected<std::unique_ptr<ImageSet>> openImageSet(llvm::StringRef Path, const Normalization &Norm);
 
 } // namespace deepshare
