@@ -26,12 +26,13 @@ enum class GateKind {
   LeakyRelu, ///< x or alpha*x
   PRelu,     ///< x or slope*x, slope per channel
   ThresholdedRelu,
+  Elu,  ///< Elu, Selu, Celu: one comparison, and an exponential that is not counted
   Clip, ///< ReLU6 and relatives: up to two comparisons an element
   Max,  ///< Max of a tensor with a constant, or of n tensors: n-1 comparisons an element
   Min,
   Where, ///< Where on a comparison
   Abs,
-  Sign,
+  Sign,        ///< one comparison, as frameworks compute it (1 - 2 * (x < 0))
   HardSigmoid, ///< two comparisons an element
   HardSwish,   ///< two comparisons an element
   MaxPool,     ///< window size - 1 comparisons an output element
