@@ -1,0 +1,153 @@
+#!/usr/bin/env python3
+"""Measures the main job on ResNet-20 and ResNet-32: ds-opt with calibration images and a budget.
+
+    build/deps/venv/bin/python test/bench/main_job.py [--model resnet20-cifar10 ...] [--json results.json]
+
+Prints Markdown tables, one a model; exits with 1 if a bound does not hold. Reads models and CIFAR-10 from ../shared.
+What ds-opt wrote stays in build/bench. ONNX Runtime and count_comparisons.py stand in for a third party's view.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import numpy as np
+import onnxruntime as ort
+
+import count_comparisons
+import machine
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+NORMALIZATION = ["--mean", ",".join(map(str, MEAN)), "--std", ",".join(map(str, STD))]
+
+
+def run_tool(name, *arguments):
+    """Runs a tool of build/bin. Returns its output, wall-clock seconds and peak memory in bytes."""
+    command = [str(ROOT / "build/bin" / name), *map(str, arguments)]
+    start = time.monotonic()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        output = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode != 0:
+        sys.exit(f"failed: {' '.join(command)}\n{output}")
+    return output, time.monotonic() - start, usage.ru_maxrss * 1024
+
+
+class Images:
+    """The first images of a CIFAR-10 archive, as the networks want them."""
+
+    def __init__(self, path, limit):
+        with np.load(path) as archive:
+            pixels, self.labels = archive["images"][:limit], archive["labels"][:limit]
+        scaled = pixels.astype(np.float32) / 255
+        self.inputs = np.ascontiguousarray(((scaled - np.float32(MEAN)) / np.float32(STD)).transpose(0, 3, 1, 2))
+
+
+def logits(model, inputs, optimised=True):
+    """The model's first output in ONNX Runtime."""
+    options = ort.SessionOptions()
+    if not optimised:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return np.concatenate([session.run(None, {name: inputs[i : i + 100]})[0] for i in range(0, len(inputs), 100)])
+
+
+def top1(outputs, labels):
+    return 100 * float((outputs.argmax(1) == labels).mean())
+
+
+class Bench:
+    def __init__(self, model, shared, calibration, folder):
+        self.model, self.folder = shared / "models" / f"{model}.onnx", folder
+        self.test_file = shared / "data/cifar10-test.npz"
+        self.calibration = [shared / "data/cifar10-calib.npz", calibration]
+        self.rows = []
+
+    def row(self, what, measured, bound=None, holds=True):
+        self.rows.append({"what": what, "measured": measured, "bound": bound, "holds": bool(holds)})
+        print(f"   {'ok ' if holds else 'NOT'}  {what}: {measured}" + (f" (bound: {bound})" if bound else ""), file=sys.stderr)
+
+    def rewrite(self, budget, *more):
+        """Runs the main job. Returns the path of its output, and seconds and bytes that it took."""
+        out = self.folder / f"{self.model.stem}-{budget.rstrip('%')}{''.join(more)}.onnx"
+        images, count = self.calibration
+        _, seconds, memory = run_tool("ds-opt", self.model, "--calibrate", images, "--calibrate-count", count, *NORMALIZATION,
+                                      "--budget", budget, "-o", out, "--report", out.with_suffix(".report.json"), *more)
+        return out, seconds, memory
+
+    def run(self):
+        images = Images(self.test_file, 10000)
+        original = logits(self.model, images.inputs)
+        self.row("top-1 of the original, 10,000 test images", f"{top1(original, images.labels):.2f} %")
+        full = sum(count_comparisons.count_comparisons(self.model).values())
+        self.row("DReLUs of the original, counted in ONNX Runtime", f"{full:,}")
+
+        kept, _, _ = self.rewrite("100%")
+        for optimised in (True, False):
+            same = np.array_equal(logits(self.model, images.inputs[:1000], optimised).view(np.int32),
+                                  logits(kept, images.inputs[:1000], optimised).view(np.int32))
+            how = "" if optimised else ", its optimiser off"
+            self.row(f"100 %: logits of 1,000 images bit for bit in ONNX Runtime{how}", "equal" if same else "differ", "equal", same)
+
+        half, seconds, memory = self.rewrite("50%")
+        self.row("50 %: time of the whole command", f"{seconds:.1f} s", "< 60 s", seconds < 60)
+        self.row("50 %: peak memory", f"{memory / 1e9:.2f} GB", "< 2 GB", memory < 2e9)
+        again = half.read_bytes()
+        self.rewrite("50%")
+        self.row("50 %: run again, the same file", "yes" if half.read_bytes() == again else "no", "yes", half.read_bytes() == again)
+        lowered, _, _ = self.rewrite("50%", "--lower=onnx")
+        reference = logits(half, images.inputs)
+        for name, path in (("with functions", half), ("lowered", lowered)):
+            counted = sum(count_comparisons.count_comparisons(path).values())
+            self.row(f"50 %, {name}: DReLUs counted in ONNX Runtime", f"{counted:,}", f"<= {full // 2:,}", counted <= full // 2)
+            ours = self.folder / "outputs.npy"
+            run_tool("ds-run", path, "--images", self.test_file, *NORMALIZATION, "--limit", 1000, "-o", ours)
+            theirs = logits(path, images.inputs[:1000])
+            error = float(np.abs(np.load(ours) - theirs).max())
+            self.row(f"50 %, {name}: greatest difference between Exec and ONNX Runtime, 1,000 images", f"{error:.1e}", "<= 1e-4",
+                     error <= 1e-4)
+        self.row("50 %: top-1 untuned", f"{top1(reference, images.labels):.2f} %")
+
+        most, _, _ = self.rewrite("75%")
+        accuracy = top1(logits(most, images.inputs), images.labels)
+        bound = ("80 %", accuracy >= 80) if "resnet20" in self.model.stem else (None, True)
+        self.row("75 %: top-1 untuned, 10,000 test images", f"{accuracy:.2f} %", bound[0] and f">= {bound[0]}", bound[1])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model", nargs="+", default=["resnet20-cifar10", "resnet32-cifar10"])
+    parser.add_argument("--shared", type=pathlib.Path, default=ROOT.parent / "shared")
+    parser.add_argument("--calibration", type=int, default=512, help="calibration images (512)")
+    parser.add_argument("--json", type=pathlib.Path, help="also write the results here")
+    arguments = parser.parse_args()
+    if not arguments.shared.is_dir():
+        sys.exit(f"skipped: {arguments.shared} is not there")
+    folder = ROOT / "build/bench"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    results = {"machine": machine.describe(ROOT), "calibration_images": arguments.calibration, "models": {}}
+    print(f"{results['machine']}\n")
+    for model in arguments.model:
+        bench = Bench(model, arguments.shared, arguments.calibration, folder)
+        bench.run()
+        results["models"][model] = bench.rows
+        print(f"### {model}, {arguments.calibration} calibration images\n")
+        print("| | measured | bound | |\n|---|---|---|---|")
+        for row in bench.rows:
+            print(f"| {row['what']} | {row['measured']} | {row['bound'] or ''} | {'ok' if row['holds'] else '**not met**'} |")
+        print(flush=True)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n")
+    return 0 if all(row["holds"] for rows in results["models"].values() for row in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+"""Prints "passed failed skipped" of a JUnit report, and names what failed or was skipped on standard error."""
+
+import sys
+import xml.etree.ElementTree
+
+passed = failed = skipped = 0
+for case in xml.etree.ElementTree.parse(sys.argv[1]).iter("testcase"):
+    name = ".".join(filter(None, (case.get("classname"), case.get("name"))))
+    if case.find("failure") is not None or case.find("error") is not None:
+        failed += 1
+        print(f"failed: {name}", file=sys.stderr)
+    elif case.find("skipped") is not None:
+        skipped += 1
+        print(f"skipped: {name}", file=sys.stderr)
+    else:
+        passed += 1
+print(passed, failed, skipped)
