@@ -3,8 +3,15 @@
 import sys
 import xml.etree.ElementTree
 
+try:
+    cases = xml.etree.ElementTree.parse(sys.argv[1]).iter("testcase")
+except (OSError, xml.etree.ElementTree.ParseError) as error:
+    print(f"failed: no report: {error}", file=sys.stderr)
+    print(0, 1, 0)
+    sys.exit()
+
 passed = failed = skipped = 0
-for case in xml.etree.ElementTree.parse(sys.argv[1]).iter("testcase"):
+for case in cases:
     name = ".".join(filter(None, (case.get("classname"), case.get("name"))))
     if case.find("failure") is not None or case.find("error") is not None:
         failed += 1

@@ -91,12 +91,12 @@ static Function makeDReLUShare(Model &M, unsigned MaskCount) {
       B.withAttribute(B.node("ConstantOfShape", {Trailing}, "ones"), "value", Tensor::of<int64_t>({1}, {int64_t(1)}));
   Value *Channels = B.node("Shape", {Index}, "channels");
   Value *SlopeShape = B.withAttribute(B.node("Concat", {Channels, Ones}, "slope_shape"), "axis", int64_t(0));
-  auto slope = [&](llvm::StringRef Name) {
+  auto MakeSlope = [&](llvm::StringRef Name) {
     Value *Flat = B.constant((Name + "_flat").str(), "value_floats", AttributeReference{Name.str(), FloatsAttribute});
     return B.node("Reshape", {Flat, SlopeShape}, Name);
   };
-  Value *On = slope("on");
-  Value *Off = slope("off");
+  Value *On = MakeSlope("on");
+  Value *Off = MakeSlope("off");
   Value *Slope = B.node("Where", {Bits, On, Off}, "slope");
   F.Body->addOutput(B.node("Mul", {X, Slope}, "Y"));
   return F;
