@@ -50,6 +50,12 @@ add_library(deepshare-torch INTERFACE)
 target_include_directories(deepshare-torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 target_link_libraries(deepshare-torch INTERFACE ${TORCH_LIBRARIES})
 
+# The ONNX library as a target whose headers count as a system's.
+add_library(deepshare-onnx INTERFACE)
+target_include_directories(deepshare-onnx SYSTEM INTERFACE
+  $<TARGET_PROPERTY:ONNX::onnx,INTERFACE_INCLUDE_DIRECTORIES>)
+target_link_libraries(deepshare-onnx INTERFACE ONNX::onnx ONNX::onnx_proto protobuf::libprotobuf)
+
 # deepshare_test(NAME source... [LINK library...]): the GoogleTest binary NAME of the folder it is called in. Labels of
 # its tests: NAME.
 function(deepshare_test name)

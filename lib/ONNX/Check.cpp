@@ -1,0 +1,86 @@
+//===- Check.cpp - ONNX's shape inference and checker ---------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Exporter.h"
+#include "Types.h"
+
+#include "deepshare/ONNX/ONNX.h"
+
+#include "onnx/checker.h"
+#include "onnx/shape_inference/implementation.h"
+
+#include "llvm/ADT/StringMap.h"
+
+#include <fmt/format.h>
+
+using namespace deepshare;
+using namespace deepshare::onnx;
+
+// Shape inference reads the elements of small constants only (shapes, axes, scales).
+static constexpr size_t LargestNeeded = 4096;
+
+// Operators older than this broadcast and infer differently; nothing in DeepShare knows them.
+static constexpr int64_t OldestOpset = 7;
+
+// Gives the values of \p G the types that ONNX stored in \p P. Subgraphs stand in both in the same order.
+static void takeTypes(Graph &G, const GraphProto &P) {
+  llvm::StringMap<const TypeProto *> Types;
+  for (const ValueInfoProto &Info : P.value_info())
+    Types[Info.name()] = &Info.type();
+  for (const ValueInfoProto &Info : P.output())
+    Types[Info.name()] = &Info.type();
+  int NodeIndex = 0;
+  for (Node &N : G) {
+    for (Value *Output : N.outputs())
+      if (const TypeProto *Found = Types.lookup(Output->name()))
+        if (std::optional<TensorType> T = readType(*Found))
+          Output->setType(std::move(T));
+    const NodeProto &NP = P.node(NodeIndex++);
+    llvm::SmallVector<const GraphProto *, 2> Bodies;
+    for (const AttributeProto &A : NP.attribute()) {
+      if (A.type() == AttributeProto::GRAPH && A.has_g())
+        Bodies.push_back(&A.g());
+      for (const GraphProto &Body : A.graphs())
+        Bodies.push_back(&Body);
+    }
+    llvm::SmallVector<Graph *, 2> Subgraphs = N.subgraphs();
+    assert(Bodies.size() == Subgraphs.size() && "the exporter writes every subgraph");
+    for (size_t I = 0; I < Bodies.size(); ++I)
+      takeTypes(*Subgraphs[I], *Bodies[I]);
+  }
+}
+
+llvm::Error deepshare::inferShapes(Model &M) {
+  int64_t Opset = M.opsetVersion();
+  if (Opset && Opset < OldestOpset)
+    return llvm::createStringError(
+        fmt::format("expected ONNX operator set {} or later, got {}; convert the model with onnx.version_converter",
+                    OldestOpset, Opset));
+  TensorSink Sink;
+  Sink.LargestKept = LargestNeeded;
+  ModelProto P;
+  exportModel(M, P, Sink);
+  ShapeInferenceOptions Options(/*check_type=*/false, /*strict_mode=*/0, /*data_prop=*/true);
+  try {
+    shape_inference::InferShapes(P, OpSchemaRegistry::Instance(), Options);
+  } catch (const std::exception &E) {
+    return llvm::createStringError(fmt::format("cannot infer shapes: {}", llvm::StringRef(E.what()).trim().str()));
+  }
+  takeTypes(M.graph(), P.graph());
+  return llvm::Error::success();
+}
+
+llvm::Error deepshare::checkModel(const Model &M) {
+  ModelProto P;
+  exportModel(M, P, {});
+  try {
+    checker::check_model(P);
+  } catch (const std::exception &E) {
+    return llvm::createStringError(
+        fmt::format("ONNX's checker refuses the model: {}", llvm::StringRef(E.what()).trim().str()));
+  }
+  return llvm::Error::success();
+}

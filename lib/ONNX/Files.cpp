@@ -1,0 +1,283 @@
+//===- Files.cpp - reads and writes model files ---------------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Exporter.h"
+#include "Importer.h"
+#include "Text.h"
+
+#include "deepshare/ONNX/ONNX.h"
+
+#include "google/protobuf/stubs/logging.h"
+
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/Path.h"
+
+#include <fmt/format.h>
+
+using namespace deepshare;
+using namespace deepshare::onnx;
+
+// Protobuf serialises no message of 2 GiB or more; what surrounds the tensors must fit too.
+static constexpr uint64_t LargestMessage = uint64_t(1) << 31;
+
+static llvm::Error prefix(llvm::StringRef File, llvm::Error E) {
+  return llvm::createStringError(fmt::format("{}: {}", File.str(), llvm::toString(std::move(E))));
+}
+
+//===----------------------------------------------------------------------===//
+// Reading
+//===----------------------------------------------------------------------===//
+
+static llvm::Expected<std::unique_ptr<Model>> importBuffer(std::shared_ptr<llvm::MemoryBuffer> Buffer,
+                                                           llvm::StringRef Folder) {
+  llvm::Expected<StrippedModel> Stripped = stripRawData({Buffer->getBufferStart(), Buffer->getBufferSize()});
+  if (!Stripped)
+    return Stripped.takeError();
+  if (Stripped->Bytes.size() >= LargestMessage)
+    return llvm::createStringError(
+        fmt::format("expected less than 2 GiB beside the tensors' raw_data, got {} bytes", Stripped->Bytes.size()));
+  ModelProto P;
+  try {
+    google::protobuf::LogSilencer Silence;
+    if (!P.ParsePartialFromArray(Stripped->Bytes.data(), Stripped->Bytes.size()))
+      return llvm::createStringError("not an ONNX model, or a damaged one");
+  } catch (const std::exception &E) {
+    return llvm::createStringError(fmt::format("not an ONNX model: {}", E.what()));
+  }
+  ExternalDataReader External(Folder);
+  return importModel(P, {*Stripped, std::move(Buffer), External});
+}
+
+static llvm::Expected<std::unique_ptr<Model>> importText(llvm::StringRef Text, llvm::StringRef Folder) {
+  llvm::Expected<std::string> Bytes = parseText(Text);
+  if (!Bytes)
+    return Bytes.takeError();
+  return importBuffer(llvm::MemoryBuffer::getMemBufferCopy(*Bytes), Folder);
+}
+
+static bool hasTextName(llvm::StringRef Path) { return Path.ends_with(".onnxtxt") || Path.ends_with(".onnxtext"); }
+
+// A binary model begins with protobuf tags and version numbers, all of them control characters.
+static bool looksLikeText(llvm::StringRef Bytes) {
+  return llvm::none_of(Bytes.take_front(64), [](char C) {
+    return static_cast<unsigned char>(C) < 0x20 && C != '\t' && C != '\n' && C != '\r';
+  });
+}
+
+llvm::Expected<std::unique_ptr<Model>> deepshare::readModel(llvm::StringRef Path) {
+  bool IsStdin = Path == "-";
+  // Without a terminator LLVM maps the file instead of reading it.
+  auto Buffer = IsStdin ? llvm::MemoryBuffer::getSTDIN()
+                        : llvm::MemoryBuffer::getFile(Path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!Buffer)
+    return llvm::createStringError(fmt::format("cannot read '{}': {}", Path.str(), Buffer.getError().message()));
+  llvm::StringRef Name = IsStdin ? "standard input" : Path;
+  llvm::StringRef Folder = IsStdin ? "" : llvm::sys::path::parent_path(Path);
+  bool IsText = IsStdin ? looksLikeText((*Buffer)->getBuffer()) : hasTextName(Path);
+  llvm::Expected<std::unique_ptr<Model>> M =
+      IsText ? importText((*Buffer)->getBuffer(), Folder) : importBuffer(std::move(*Buffer), Folder);
+  if (!M)
+    return prefix(Name, M.takeError());
+  return M;
+}
+
+llvm::Expected<std::unique_ptr<Model>> deepshare::readModelFromBytes(llvm::StringRef Bytes, llvm::StringRef Name,
+                                                                     llvm::StringRef Folder) {
+  llvm::Expected<std::unique_ptr<Model>> M = importBuffer(llvm::MemoryBuffer::getMemBufferCopy(Bytes), Folder);
+  if (!M)
+    return prefix(Name, M.takeError());
+  return M;
+}
+
+llvm::Expected<std::unique_ptr<Model>> deepshare::parseModelText(llvm::StringRef Text, llvm::StringRef Name) {
+  llvm::Expected<std::unique_ptr<Model>> M = importText(Text, "");
+  if (!M)
+    return prefix(Name, M.takeError());
+  return M;
+}
+
+//===----------------------------------------------------------------------===//
+// Writing
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// What the tensors of a model tell of how to write it.
+struct TensorSurvey {
+  uint64_t TotalBytes = 0;
+  bool AnyExternal = false;
+
+  void add(const Tensor &T) {
+    TotalBytes += T.bytes().size();
+    AnyExternal |= T.storage() == TensorStorage::External;
+  }
+  void add(const Graph &G) {
+    for (const Value *Init : G.initializers())
+      if (const Tensor *T = Init->initializer())
+        add(*T);
+    for (const Node &N : G) {
+      for (const Attribute &A : N.attributes()) {
+        if (const auto *T = std::get_if<Tensor>(&A.Value))
+          add(*T);
+        else if (const auto *Many = std::get_if<std::vector<Tensor>>(&A.Value))
+          for (const Tensor &T : *Many)
+            add(T);
+      }
+      for (const Graph *Subgraph : N.subgraphs())
+        add(*Subgraph);
+    }
+  }
+  explicit TensorSurvey(const Model &M) {
+    add(M.graph());
+    for (const Function &F : M.functions())
+      add(*F.Body);
+  }
+};
+
+/// A file written beside its final place: it appears there whole, or not at all.
+class AtomicFile {
+public:
+  static llvm::Expected<AtomicFile> create(llvm::StringRef Path) {
+    AtomicFile File;
+    File.Path = Path.str();
+    llvm::SmallString<128> Target;
+    // A link stays a link: what it points to is replaced.
+    if (llvm::sys::fs::is_symlink_file(Path) && !llvm::sys::fs::real_path(Path, Target))
+      File.Path = Target.str().str();
+    llvm::sys::fs::file_status Status;
+    if (!llvm::sys::fs::status(File.Path, Status) && llvm::sys::fs::exists(Status) &&
+        !llvm::sys::fs::is_regular_file(Status)) {
+      std::error_code Code;
+      if (llvm::sys::fs::is_directory(Status))
+        Code = std::make_error_code(std::errc::is_a_directory);
+      else
+        File.Stream = std::make_unique<llvm::raw_fd_ostream>(File.Path, Code);
+      if (Code)
+        return llvm::createStringError(fmt::format("cannot write '{}': {}", File.Path, Code.message()));
+      return File;
+    }
+    llvm::Expected<llvm::sys::fs::TempFile> Temp =
+        llvm::sys::fs::TempFile::create(File.Path + ".%%%%%%.tmp", llvm::sys::fs::all_read | llvm::sys::fs::all_write);
+    if (!Temp)
+      return llvm::createStringError(fmt::format("cannot write '{}': {}", File.Path, llvm::toString(Temp.takeError())));
+    File.Stream = std::make_unique<llvm::raw_fd_ostream>(Temp->FD, /*shouldClose=*/false);
+    File.Temp.emplace(std::move(*Temp));
+    return File;
+  }
+  AtomicFile(AtomicFile &&) = default;
+  ~AtomicFile() {
+    if (Stream)
+      Stream->clear_error();
+    if (Temp)
+      llvm::consumeError(Temp->discard());
+  }
+
+  llvm::raw_ostream &stream() { return *Stream; }
+
+  /// Puts everything on the disk; the file is not in its place yet.
+  llvm::Error finish() {
+    Stream->flush();
+    std::error_code Code = Stream->error();
+    Stream->clear_error();
+    Stream.reset();
+    if (Code)
+      return llvm::createStringError(fmt::format("cannot write '{}': {}", Path, Code.message()));
+    return llvm::Error::success();
+  }
+  /// Puts the finished file in its place.
+  llvm::Error publish() {
+    if (!Temp)
+      return llvm::Error::success();
+    llvm::Error E = Temp->keep(Path);
+    Temp.reset();
+    if (E)
+      return llvm::createStringError(fmt::format("cannot write '{}': {}", Path, llvm::toString(std::move(E))));
+    return llvm::Error::success();
+  }
+
+private:
+  AtomicFile() = default;
+  std::string Path;
+  std::optional<llvm::sys::fs::TempFile> Temp;
+  std::unique_ptr<llvm::raw_fd_ostream> Stream;
+};
+} // namespace
+
+static llvm::Error serialize(const ModelProto &P, std::string &Bytes) {
+  uint64_t Size = P.ByteSizeLong();
+  if (Size >= LargestMessage)
+    return llvm::createStringError(
+        fmt::format("expected a model of less than 2 GiB, got {} bytes; write it to a file with external data", Size));
+  google::protobuf::LogSilencer Silence;
+  if (!P.SerializePartialToString(&Bytes))
+    return llvm::createStringError("protobuf cannot serialise the model");
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::string> deepshare::serializeModel(const Model &M) {
+  ModelProto P;
+  exportModel(M, P, {});
+  std::string Bytes;
+  if (llvm::Error E = serialize(P, Bytes))
+    return E;
+  return Bytes;
+}
+
+static llvm::Error writeText(const Model &M, llvm::StringRef Path) {
+  llvm::Expected<std::string> Text = printModelText(M);
+  if (!Text)
+    return Text.takeError();
+  if (Path == "-") {
+    llvm::outs() << *Text;
+    llvm::outs().flush();
+    return llvm::Error::success();
+  }
+  llvm::Expected<AtomicFile> File = AtomicFile::create(Path);
+  if (!File)
+    return File.takeError();
+  File->stream() << *Text;
+  if (llvm::Error E = File->finish())
+    return E;
+  return File->publish();
+}
+
+llvm::Error deepshare::writeModel(const Model &M, llvm::StringRef Path) {
+  if (Path == "-" || hasTextName(Path))
+    return writeText(M, Path);
+  llvm::Expected<AtomicFile> File = AtomicFile::create(Path);
+  if (!File)
+    return File.takeError();
+  TensorSurvey Survey(M);
+  std::optional<AtomicFile> Data;
+  std::optional<ExternalDataWriter> External;
+  // A quarter of the limit is left to everything that is not a tensor.
+  if (Survey.AnyExternal || Survey.TotalBytes >= LargestMessage / 4 * 3) {
+    std::string DataPath = (Path + ".data").str();
+    llvm::Expected<AtomicFile> Created = AtomicFile::create(DataPath);
+    if (!Created)
+      return Created.takeError();
+    Data.emplace(std::move(*Created));
+    External.emplace(Data->stream(), llvm::sys::path::filename(DataPath));
+  }
+  TensorSink Sink;
+  Sink.External = External ? &*External : nullptr;
+  ModelProto P;
+  exportModel(M, P, Sink);
+  std::string Bytes;
+  if (llvm::Error E = serialize(P, Bytes))
+    return prefix(Path, std::move(E));
+  File->stream() << Bytes;
+  if (llvm::Error E = File->finish())
+    return E;
+  if (Data) {
+    if (llvm::Error E = Data->finish())
+      return E;
+    if (llvm::Error E = Data->publish())
+      return E;
+  }
+  return File->publish();
+}

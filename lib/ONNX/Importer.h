@@ -1,0 +1,26 @@
+//===- Importer.h - ModelProto to IR ----------------------------*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_LIB_ONNX_IMPORTER_H
+#define DEEPSHARE_LIB_ONNX_IMPORTER_H
+
+#include "Tensors.h"
+
+#include "deepshare/IR/Model.h"
+
+namespace deepshare::onnx {
+
+/// First character of the names in the value_info that Graph::unmodelled() and Function::Unmodelled keep. It tells
+/// entries that only mark where a value of the graph had its entry from those kept whole, because they say something
+/// of a name that the graph has no entry-bearing value for.
+inline constexpr char MarkPlace = '=', MarkWhole = '+';
+
+/// Builds the IR of \p P, which has its `raw_data` in \p Source, and takes \p P apart. Errors name node or tensor.
+llvm::Expected<std::unique_ptr<Model>> importModel(ModelProto &P, const TensorSource &Source);
+
+} // namespace deepshare::onnx
+
+#endif // DEEPSHARE_LIB_ONNX_IMPORTER_H
