@@ -23,3 +23,5 @@ if os.path.isdir(config.shared_dir):
     config.available_features.add("shared")
 if config.sanitize:
     config.available_features.add("sanitizers")
+# Every model that a test reads and writes must survive printing and parsing.
+config.substitutions.append((r"(?<![\w/.-])ds-opt(?![\w/.-])", "ds-opt --verify-roundtrip"))

@@ -102,7 +102,7 @@ std::string labelsBeside(llvm::StringRef Images) {
     Name.replace(Rank, 4, "idx1");
   llvm::StringRef Bare = Name;
   Bare.consume_back(".gz");
-  for (std::string Candidate : {Name, Bare.str(), Bare.str() + ".gz"}) {
+  for (const std::string &Candidate : {Name, Bare.str(), Bare.str() + ".gz"}) {
     llvm::SmallString<128> Path(llvm::sys::path::parent_path(Images));
     llvm::sys::path::append(Path, Candidate);
     if (llvm::sys::fs::exists(Path))

@@ -22,6 +22,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace deepshare {
@@ -41,12 +42,18 @@ struct PassContext {
   std::shared_ptr<const Model> Original;
 };
 
-/// A transformation or analysis of a model.
+/// What a pass counted while it ran: a description ("nodes folded") and a number, in the order to print.
+using PassStatistics = std::vector<std::pair<llvm::StringRef, uint64_t>>;
+
+/// A transformation or analysis of a model. A pass is a value: made with its options, it keeps its statistics, and
+/// knows nothing of other passes but what PassContext holds.
 class Pass {
 public:
   virtual ~Pass();
   /// Runs on \p M. Returns whether it changed the model. After an error the model is not to be used.
   virtual llvm::Expected<bool> run(Model &M, PassContext &Context) = 0;
+  /// What all runs so far counted: the same descriptions each time, numbers that only grow.
+  virtual PassStatistics statistics() const { return {}; }
 };
 
 /// An option of a pass, as `name{option=value}` gives it.
@@ -60,6 +67,7 @@ struct PassOption {
 class PassOptions {
 public:
   void set(llvm::StringRef Name, llvm::StringRef Value);
+  /// The value of option \p Name, which the pass must declare.
   llvm::StringRef get(llvm::StringRef Name) const;
   /// The value as a number; an error names the option and what was given.
   llvm::Expected<int64_t> getInt(llvm::StringRef Name) const;
@@ -69,25 +77,69 @@ private:
   std::vector<std::pair<std::string, std::string>> Values;
 };
 
-/// One line of the registry (passes/Passes.cpp).
+/// What the registry (passes/Passes.cpp) knows of a pass. Each pass has a function `PassInfo <name>Pass()`.
 struct PassInfo {
   llvm::StringRef Name;
   llvm::StringRef Contract; ///< one sentence, for --help and docs
   std::vector<PassOption> Options;
+  /// Makes the pass. Null for an alias.
   std::function<llvm::Expected<std::unique_ptr<Pass>>(const PassOptions &)> Create;
+  /// An alias stands for this pipeline, repeated until it changes nothing. Empty for a pass.
+  llvm::StringRef Alias;
 };
+
+/// PassInfo::Create of a pass without options.
+template <typename PassT> llvm::Expected<std::unique_ptr<Pass>> createPass(const PassOptions &) {
+  return std::make_unique<PassT>();
+}
 
 /// Every pass, in the order that --help lists them.
 llvm::ArrayRef<PassInfo> allPasses();
 
-/// Options of a pipeline's run.
-struct PipelineOptions {
-  /// Run the verifier after each pass and name the pass that broke the graph.
-  bool VerifyEach = false;
+/// One run of one pass, as PipelineOptions::AfterPass gets it.
+struct PassRun {
+  llvm::StringRef Name;
+  bool Changed;
+  double Seconds;
+  /// What this run counted.
+  PassStatistics Statistics;
 };
 
-/// Runs `a,b{option=x,option=y},c` on a model. Errors name the pass.
-llvm::Error runPipeline(llvm::StringRef Pipeline, Model &M, PassContext &Context, const PipelineOptions &Options = {});
+/// Options of a pipeline's run.
+struct PipelineOptions {
+  /// After each pass run the verifier and name the pass that broke the graph; also check that a pass which says that
+  /// it changed nothing tells the truth. Costs a serialisation of the model each pass.
+  bool VerifyEach = false;
+  /// Called after each pass that succeeded.
+  std::function<void(const PassRun &)> AfterPass;
+  /// Called before the error of a failed pass is returned, with the model as it was before this pass. Costs a clone
+  /// of the model (its tensors are shared) each pass.
+  std::function<void(llvm::StringRef PassName, const Model &Before)> OnFailure;
+};
+
+/// A sequence of passes with their options.
+class Pipeline {
+public:
+  /// Parses `a,b{option=x option2=y},c`, the syntax of mlir-opt: options are separated by spaces, and a value that
+  /// holds spaces or braces is quoted ('..' or "..") or set in braces. Every pass is made here, so that an unknown pass
+  /// or option, or a bad value, is found before anything runs. Errors say where in the text.
+  static llvm::Expected<Pipeline> parse(llvm::StringRef Text);
+
+  Pipeline(Pipeline &&);
+  Pipeline &operator=(Pipeline &&);
+  ~Pipeline();
+
+  /// Runs the passes in order; returns whether one of them changed the model. Errors name the pass.
+  llvm::Expected<bool> run(Model &M, PassContext &Context, const PipelineOptions &Options = {});
+
+private:
+  struct Stage;
+  Pipeline();
+  std::vector<Stage> Stages;
+};
+
+/// Parses \p Text and runs it on \p M.
+llvm::Error runPipeline(llvm::StringRef Text, Model &M, PassContext &Context, const PipelineOptions &Options = {});
 
 } // namespace deepshare
 

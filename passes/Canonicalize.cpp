@@ -1,0 +1,24 @@
+//===- Canonicalize.cpp - the canonical form ------------------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// An alias, repeated until no pass of it changes anything. Shapes come first, since the others read them, and again in
+// each round, since a folded shape operand makes more shapes known.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/passes/Canonicalize.h"
+
+using namespace deepshare;
+
+PassInfo deepshare::canonicalizePass() {
+  return {.Name = "canonicalize",
+          .Contract =
+              "Brings a model into the form that the analyses expect, by repeating the passes of its pipeline until "
+              "none changes anything.",
+          .Options = {},
+          .Create = nullptr,
+          .Alias = "infer-shapes,eliminate-identity,fold-batch-norm,eliminate-dead-code"};
+}

@@ -1,0 +1,20 @@
+//===- Passes.cpp - the registry of all passes ----------------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/passes/Canonicalize.h"
+#include "deepshare/passes/EliminateDeadCode.h"
+#include "deepshare/passes/EliminateIdentity.h"
+#include "deepshare/passes/FoldBatchNorm.h"
+#include "deepshare/passes/InferShapes.h"
+
+using namespace deepshare;
+
+llvm::ArrayRef<PassInfo> deepshare::allPasses() {
+  static const PassInfo Table[] = {
+      canonicalizePass(), eliminateDeadCodePass(), eliminateIdentityPass(), foldBatchNormPass(), inferShapesPass(),
+  };
+  return Table;
+}

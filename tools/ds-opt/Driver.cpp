@@ -1,0 +1,92 @@
+//===- Driver.cpp - what ds-opt does --------------------------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Driver.h"
+
+#include "GateTable.h"
+#include "RoundTrip.h"
+#include "deepshare/IR/Verifier.h"
+#include "deepshare/ONNX/ONNX.h"
+#include "deepshare/passes/Pass.h"
+
+#include <fmt/format.h>
+
+using namespace deepshare;
+
+static llvm::Error checkOptions(const DriverOptions &Options) {
+  if (Options.Passes.empty() && Options.Output.empty() && !Options.Count)
+    return llvm::createStringError("nothing to do: give --passes, --count or -o");
+  return llvm::Error::success();
+}
+
+static void printStatistics(const PassRun &Run, llvm::raw_ostream &Log) {
+  Log << fmt::format("{} ({:.1f} ms){}\n", Run.Name.str(), Run.Seconds * 1e3, Run.Changed ? "" : ": no change");
+  for (const auto &[Description, Number] : Run.Statistics)
+    if (Number)
+      Log << fmt::format("  {:8} {}\n", Number, Description.str());
+}
+
+static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Model &M, llvm::raw_ostream &Log) {
+  PassContext Context;
+  PipelineOptions RunOptions;
+  RunOptions.VerifyEach = Options.VerifyEach;
+  if (Options.Statistics)
+    RunOptions.AfterPass = [&](const PassRun &Run) { printStatistics(Run, Log); };
+  if (!Options.Reproducer.empty())
+    RunOptions.OnFailure = [&](llvm::StringRef PassName, const Model &Before) {
+      if (llvm::Error E = writeModel(Before, Options.Reproducer))
+        Log << "ds-opt: warning: no reproducer: " << llvm::toString(std::move(E)) << '\n';
+      else
+        Log << "ds-opt: note: reproduce with: ds-opt " << Options.Reproducer << " --verify-each --passes=" << PassName
+            << '\n';
+    };
+  if (llvm::Expected<bool> Changed = Passes.run(M, Context, RunOptions); !Changed)
+    return Changed.takeError();
+  // Never hand a broken model on, whether --verify-each was given or not.
+  return verify(M);
+}
+
+static llvm::Error writeResult(const DriverOptions &Options, const Model &M, llvm::raw_ostream &Out) {
+  bool ToStandardOutput = Options.Output == "-" || (Options.Output.empty() && !Options.Count);
+  if (!ToStandardOutput)
+    return Options.Output.empty() ? llvm::Error::success() : writeModel(M, Options.Output);
+  llvm::Expected<std::string> Text = printModelText(M);
+  if (!Text)
+    return Text.takeError();
+  Out << *Text;
+  return llvm::Error::success();
+}
+
+llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream &Out, llvm::raw_ostream &Log) {
+  if (llvm::Error E = checkOptions(Options))
+    return E;
+  // A mistake in the pipeline is reported before a large model is read.
+  std::optional<Pipeline> Passes;
+  if (!Options.Passes.empty()) {
+    llvm::Expected<Pipeline> Parsed = Pipeline::parse(Options.Passes);
+    if (!Parsed)
+      return Parsed.takeError();
+    Passes = std::move(*Parsed);
+  }
+
+  llvm::Expected<std::unique_ptr<Model>> M = readModel(Options.Input);
+  if (!M)
+    return M.takeError();
+  if (Options.VerifyRoundTrip)
+    if (llvm::Error E = checkRoundTrip(**M))
+      return E;
+  if (Passes)
+    if (llvm::Error E = runPasses(Options, *Passes, **M, Log))
+      return E;
+  if (Options.VerifyRoundTrip)
+    if (llvm::Error E = checkRoundTrip(**M))
+      return E;
+
+  if (Options.Count)
+    if (llvm::Error E = printGateTable(**M, Out))
+      return E;
+  return writeResult(Options, **M, Out);
+}

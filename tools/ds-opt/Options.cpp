@@ -1,0 +1,126 @@
+//===- Options.cpp - the command line of ds-opt ---------------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Options.h"
+
+#include "deepshare/passes/Pass.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/CommandLine.h"
+#include "llvm/Support/Debug.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <fmt/format.h>
+
+using namespace deepshare;
+namespace cl = llvm::cl;
+
+static constexpr llvm::StringLiteral Overview =
+    "DeepShare's optimiser: reads an ONNX model, runs passes on it, counts its gates, and writes it.";
+
+/// The libraries that we link register options of their own, which mean nothing here: without this, a mistyped flag
+/// might be one of them. To be called before ours are made, so that ours may have the same names.
+static void removeForeignOptions() {
+  llvm::SmallVector<cl::Option *> Foreign;
+  for (const auto &Entry : cl::getRegisteredOptions())
+    if (!Entry.first().starts_with("help") && Entry.first() != "version")
+      Foreign.push_back(Entry.second);
+  for (cl::Option *O : Foreign)
+    O->removeArgument();
+}
+
+/// \p Text broken at spaces to lines of at most 96 columns that start with \p Indent.
+static std::string wrap(llvm::StringRef Text, llvm::StringRef Indent) {
+  std::string Result = Indent.str();
+  size_t Column = Indent.size();
+  llvm::SmallVector<llvm::StringRef> Words;
+  Text.split(Words, ' ', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef Word : Words) {
+    if (Column + Word.size() > 96) {
+      Result += '\n' + Indent.str();
+      Column = Indent.size();
+    } else if (Column > Indent.size()) {
+      Result += ' ';
+      ++Column;
+    }
+    Result += Word;
+    Column += Word.size();
+  }
+  return Result + '\n';
+}
+
+/// The passes with their contracts and options, for --help.
+static std::string describePasses() {
+  std::string Text = "\nPASSES (docs/passes has a page for each):\n";
+  for (const PassInfo &Info : allPasses()) {
+    Text += fmt::format("\n  {}\n", Info.Name.str()) + wrap(Info.Contract, "      ");
+    if (!Info.Alias.empty())
+      Text += fmt::format("      = {}, repeated\n", Info.Alias.str());
+    for (const PassOption &Option : Info.Options)
+      Text += wrap(fmt::format("{}={}: {}", Option.Name.str(), Option.Default.empty() ? "..." : Option.Default.str(),
+                               Option.Description.str()),
+                   "        ");
+  }
+  return Text + "\nA pipeline lists passes, with options in braces, separated by spaces:\n"
+                "  --passes='canonicalize,fold-constants{max-growth=0}'\n";
+}
+
+/// What the command line library said, in one line: its lines start with the program's name and end in advice.
+static std::string tidy(llvm::StringRef Messages) {
+  std::string Result;
+  for (llvm::StringRef Line : llvm::split(Messages.trim(), '\n')) {
+    Line.consume_front("ds-opt: ");
+    Line = Line.split(".  Try: ").first.split(": See: ").first.rtrim(" .!");
+    if (!Line.empty())
+      Result += (Result.empty() ? "" : "; ") + Line.take_front().lower() + Line.drop_front().str();
+  }
+  // Of a bad value the library has told the user itself.
+  return Result.empty() ? "bad command line; ds-opt --help lists the options" : Result;
+}
+
+llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *const *Argv) {
+  removeForeignOptions();
+  DriverOptions Result;
+  cl::OptionCategory Category("ds-opt options");
+  cl::opt<std::string, true> Input(cl::Positional, cl::desc("<model.onnx>"), cl::location(Result.Input), cl::Required,
+                                   cl::cat(Category));
+  cl::opt<std::string, true> Output(
+      "o", cl::desc("Write the result here: ONNX text for .onnxtxt or '-' (standard output), else binary"),
+      cl::value_desc("file"), cl::location(Result.Output), cl::cat(Category));
+  cl::opt<std::string, true> Passes("passes", cl::desc("Run these passes: a,b{option=x option2=y},c"),
+                                    cl::value_desc("pipeline"), cl::location(Result.Passes), cl::cat(Category));
+  cl::opt<bool, true> Count("count", cl::desc("Print the gates of the result: site, kind, shape, DReLUs, muxes, total"),
+                            cl::location(Result.Count), cl::cat(Category));
+  cl::opt<bool, true> VerifyEach("verify-each", cl::desc("Check the graph after each pass"),
+                                 cl::location(Result.VerifyEach), cl::cat(Category));
+  cl::opt<bool, true> Statistics("stats", cl::desc("Say on standard error what each pass did and how long it took"),
+                                 cl::location(Result.Statistics), cl::cat(Category));
+  cl::opt<std::string, true> Reproducer("reproducer",
+                                        cl::desc("If a pass fails, write the model that it was given here"),
+                                        cl::value_desc("file"), cl::location(Result.Reproducer), cl::cat(Category));
+  cl::opt<std::string> DebugOnly("debug-only", cl::desc("Say on standard error why a pass left a match alone"),
+                                 cl::value_desc("pass"), cl::cat(Category));
+  cl::opt<bool, true> VerifyRoundTrip("verify-roundtrip", cl::Hidden,
+                                      cl::desc("Check that the result survives printing and parsing"),
+                                      cl::location(Result.VerifyRoundTrip), cl::cat(Category));
+
+  std::string Passage = describePasses();
+  cl::extrahelp PassHelp(Passage);
+  cl::SetVersionPrinter([](llvm::raw_ostream &Out) { Out << "ds-opt " DEEPSHARE_VERSION "\n"; });
+
+  std::string Messages;
+  llvm::raw_string_ostream Errors(Messages);
+  // A fixed program name keeps messages the same wherever the binary lies.
+  std::vector<const char *> Arguments(Argv, Argv + Argc);
+  Arguments[0] = "ds-opt";
+  if (!cl::ParseCommandLineOptions(Argc, Arguments.data(), Overview, &Errors))
+    return llvm::createStringError(tidy(Messages));
+  if (!DebugOnly.empty()) {
+    llvm::DebugFlag = true;
+    llvm::setCurrentDebugType(DebugOnly.c_str());
+  }
+  return Result;
+}
