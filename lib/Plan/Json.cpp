@@ -82,6 +82,11 @@ void JsonReader::fail(const Twine &Message) {
     Failure = (Where + ": " + Message).str();
 }
 
+void JsonReader::fail(const JsonReader &Inner) {
+  if (Failure.empty())
+    Failure = Inner.Failure;
+}
+
 Error JsonReader::takeError() const { return failed() ? makeError(Failure) : Error::success(); }
 
 const llvm::json::Value *JsonReader::get(StringRef Key) {

@@ -43,6 +43,8 @@ public:
   void expectOnly(llvm::ArrayRef<llvm::StringRef> Known);
   /// Records \p Message unless an error is there.
   void fail(const llvm::Twine &Message);
+  /// Records the error of \p Inner, which has one, as it is.
+  void fail(const JsonReader &Inner);
   bool failed() const { return !Failure.empty(); }
   /// The first error, or success.
   llvm::Error takeError() const;

@@ -1,0 +1,119 @@
+//===- CostSteps.cpp - what of a graph costs communication ----------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Analysis/CostSteps.h"
+
+#include "llvm/ADT/DenseMap.h"
+
+using namespace deepshare;
+using llvm::ArrayRef;
+
+/// Sizes of \p V's axes, 1 for the batch (a first axis of a tensor that is no constant). Nothing if one is not known.
+static std::optional<llvm::SmallVector<int64_t, 4>> sizesOf(const Value *V) {
+  if (!V || !V->type() || !V->type()->Dims)
+    return std::nullopt;
+  llvm::SmallVector<int64_t, 4> Sizes;
+  for (auto [Axis, Size] : llvm::enumerate(*V->type()->Dims)) {
+    bool IsBatch = Axis == 0 && !V->isInitializer();
+    if (!Size.isFixed() && !IsBatch)
+      return std::nullopt;
+    Sizes.push_back(IsBatch ? 1 : Size.size());
+  }
+  return Sizes;
+}
+
+static uint64_t product(ArrayRef<int64_t> Sizes) {
+  uint64_t Product = 1;
+  for (int64_t Size : Sizes)
+    Product *= Size;
+  return Product;
+}
+
+/// The sizes of a linear layer; nothing if \p N is none, or its shapes are not known.
+static std::optional<LinearSizes> linearSizes(const Node &N) {
+  bool IsConv = N.is("Conv"), IsTransposed = N.is("ConvTranspose");
+  if (!IsConv && !IsTransposed && !N.is("Gemm") && !N.is("MatMul"))
+    return std::nullopt;
+  auto Input = sizesOf(N.input(0)), Weight = sizesOf(N.input(1)), Output = sizesOf(N.output());
+  if (N.is("Gemm") && Weight && Weight->size() == 2) { // its weights say all, whatever is known of the rest
+    bool Transposed = N.intAttribute("transB", 0) != 0;
+    Input = {1, (*Weight)[Transposed]};
+    Output = {1, (*Weight)[!Transposed]};
+  }
+  if (!Input || !Weight || !Output || (N.input(0)->constant() && N.input(1)->constant()))
+    return std::nullopt;
+  if (N.input(0)->constant())
+    std::swap(Input, Weight); // a constant matrix on the left
+  LinearSizes Sizes;
+  Sizes.Inputs = Sizes.Unrolled = product(*Input);
+  Sizes.Weights = product(*Weight);
+  Sizes.Outputs = product(*Output);
+  if (IsConv && Output->size() > 2 && Weight->size() > 2 && Input->size() > 1)
+    Sizes.Unrolled = product(ArrayRef(*Output).drop_front(2)) * product(ArrayRef(*Weight).drop_front(2)) * (*Input)[1];
+  return Sizes;
+}
+
+static CostStep gateStep(const GateSite &Site) {
+  CostStep Step;
+  Step.Name = Site.Name;
+  Step.Kind = gateKindName(Site.Kind).str();
+  Step.Shape.push_back(Site.Channels);
+  llvm::append_range(Step.Shape, Site.Spatial);
+  Step.DReLUs = Site.DReLUs;
+  Step.Muxes = Site.Muxes;
+  Step.Depth = Site.Depth;
+  auto CountTruncated = [&](ArrayRef<float> On, ArrayRef<float> Off) {
+    for (auto [A, B] : llvm::zip(On, Off))
+      Step.Truncations += needsTruncation({std::nullopt, A, B}) ? Site.positions() : 0;
+  };
+  CountTruncated(Site.SlopeOn, Site.SlopeOff);
+  if (Site.Kind == GateKind::DReLUShare)
+    if (const auto *On = Site.Gate->attributeAs<std::vector<float>>("on"))
+      if (const auto *Off = Site.Gate->attributeAs<std::vector<float>>("off"))
+        CountTruncated(*On, *Off);
+  return Step;
+}
+
+std::vector<CostStep> deepshare::costSteps(Model &M, ArrayRef<GateSite> Sites) {
+  std::vector<CostStep> Steps;
+  llvm::DenseMap<const Node *, llvm::SmallVector<const GateSite *, 1>> SitesOf;
+  for (const GateSite &Site : Sites) {
+    if (Site.Gate->parent() == &M.graph())
+      SitesOf[Site.Gate].push_back(&Site);
+    else
+      Steps.push_back(gateStep(Site));
+  }
+  // The last steps that a value depends on, in order.
+  llvm::DenseMap<const Value *, llvm::SmallVector<unsigned, 2>> Last;
+  for (const Node &N : M.graph()) {
+    llvm::SmallVector<unsigned, 2> Waits;
+    for (const Value *Input : N.inputs())
+      if (auto Found = Last.find(Input); Found != Last.end())
+        llvm::append_range(Waits, Found->second);
+    llvm::sort(Waits);
+    Waits.erase(std::unique(Waits.begin(), Waits.end()), Waits.end());
+    auto AddStep = [&](CostStep Step) {
+      Step.After = Waits;
+      Waits = {unsigned(Steps.size())};
+      Steps.push_back(std::move(Step));
+    };
+    if (auto Found = SitesOf.find(&N); Found != SitesOf.end())
+      for (const GateSite *Site : Found->second)
+        AddStep(gateStep(*Site));
+    if (std::optional<LinearSizes> Sizes = linearSizes(N)) {
+      CostStep Step;
+      Step.Name = N.output()->name().str();
+      Step.Kind = N.opType().str();
+      Step.IsLinear = true;
+      Step.Linear = *Sizes;
+      AddStep(std::move(Step));
+    }
+    if (!Waits.empty())
+      for (const Value *Output : N.outputs())
+        Last[Output] = Waits;
+  }
+  return Steps;
+}

@@ -1,0 +1,181 @@
+//===- CostReport.cpp - what a model costs before and after ---------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Cost/CostReport.h"
+
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <map>
+#include <set>
+
+using namespace deepshare;
+using llvm::ArrayRef;
+
+namespace {
+
+/// What a step costs on the longest path.
+struct StepRounds {
+  double All = 0;
+  double Comparisons = 0;
+  uint64_t ComparisonSteps = 0;
+};
+
+/// The plan seen from its sites.
+struct PlanIndex {
+  explicit PlanIndex(const SharePlan *Plan);
+
+  llvm::StringMap<unsigned> Sites; ///< by name
+  /// Gates of each site that some channel uses.
+  std::vector<std::set<GateSource>> Gates;
+};
+
+} // namespace
+
+PlanIndex::PlanIndex(const SharePlan *Plan) {
+  if (!Plan)
+    return;
+  Gates.resize(Plan->Sites.size());
+  for (unsigned I = 0; I < Plan->Sites.size(); ++I) {
+    Sites[Plan->Sites[I].Name] = I;
+    for (const ChannelPlan &Channel : Plan->Sites[I].Channels)
+      if (Channel.Source)
+        Gates[Channel.Source->Site].insert(*Channel.Source);
+  }
+}
+
+static void addPrice(GateCost &Cost, const CostModel &Model) {
+  Cost.Bytes =
+      Cost.DReLUs * Model.DReLU.Bytes + Cost.Muxes * Model.Mux.Bytes + Cost.Truncations * Model.Truncation.Bytes;
+}
+
+static void addTo(GateCost &Total, const GateCost &Part) {
+  Total.DReLUs += Part.DReLUs;
+  Total.Muxes += Part.Muxes;
+  Total.Truncations += Part.Truncations;
+  Total.Bytes += Part.Bytes;
+}
+
+/// Fills a site's row from its plan.
+static void applyPlan(SiteReport &Row, const SharePlan &Plan, const PlanIndex &Index, unsigned Site) {
+  const SitePlan &Planned = Plan.Sites[Site];
+  uint64_t Positions = 1;
+  for (int64_t Size : Planned.Spatial)
+    Positions *= Size;
+  Row.After = {};
+  for (const GateSource &Gate : Index.Gates[Site]) {
+    uint64_t Tiles = 1;
+    for (int64_t Size : Planned.Spatial)
+      Tiles *= llvm::divideCeil(uint64_t(Size), uint64_t(Gate.Block));
+    Row.After.DReLUs += Tiles;
+  }
+  Row.Prototypes = Index.Gates[Site].size();
+  std::map<unsigned, uint64_t> From;
+  for (unsigned C = 0; C < Planned.Channels.size(); ++C) {
+    const ChannelPlan &Channel = Planned.Channels[C];
+    if (needsTruncation(Channel))
+      Row.After.Truncations += Positions;
+    if (!Channel.Source) {
+      ++Row.Linear;
+      continue;
+    }
+    Row.After.Muxes += Positions;
+    if (*Channel.Source != GateSource{Site, C})
+      ++Row.Replicates;
+    if (Channel.Source->Site != Site)
+      ++From[Channel.Source->Site];
+  }
+  for (auto [Source, Count] : From)
+    Row.From.push_back({Plan.Sites[Source].Name, Count});
+}
+
+/// Rounds of a gate site of the given counts.
+static StepRounds gateRounds(const GateCost &Counts, unsigned Depth, const CostModel &Model) {
+  StepRounds Rounds;
+  if (Counts.DReLUs > 0) {
+    Rounds.ComparisonSteps = std::max(Depth, 1u);
+    Rounds.Comparisons = Rounds.ComparisonSteps * Model.DReLU.Rounds;
+  }
+  Rounds.All = Rounds.Comparisons;
+  if (Counts.Muxes > 0)
+    Rounds.All += std::max(Depth, 1u) * Model.Mux.Rounds;
+  if (Counts.Truncations > 0)
+    Rounds.All += Model.Truncation.Rounds;
+  return Rounds;
+}
+
+/// Longest paths over steps of which each waits for earlier ones; every figure has its own longest path.
+static void addLongestPath(CostTotals &Totals, ArrayRef<CostStep> Steps, ArrayRef<StepRounds> Rounds,
+                           ArrayRef<std::vector<unsigned>> Extra) {
+  std::vector<StepRounds> Done(Steps.size());
+  for (unsigned I = 0; I < Steps.size(); ++I) {
+    StepRounds Start;
+    auto Wait = [&](unsigned Earlier) {
+      Start.All = std::max(Start.All, Done[Earlier].All);
+      Start.Comparisons = std::max(Start.Comparisons, Done[Earlier].Comparisons);
+      Start.ComparisonSteps = std::max(Start.ComparisonSteps, Done[Earlier].ComparisonSteps);
+    };
+    llvm::for_each(Steps[I].After, Wait);
+    llvm::for_each(Extra[I], Wait);
+    Done[I] = {Start.All + Rounds[I].All, Start.Comparisons + Rounds[I].Comparisons,
+               Start.ComparisonSteps + Rounds[I].ComparisonSteps};
+    Totals.Rounds = std::max(Totals.Rounds, Done[I].All);
+    Totals.ComparisonRounds = std::max(Totals.ComparisonRounds, Done[I].Comparisons);
+    Totals.ComparisonSteps = std::max(Totals.ComparisonSteps, Done[I].ComparisonSteps);
+  }
+}
+
+static double linearBytes(const LinearSizes &Sizes, const LinearCost &Cost) {
+  return Sizes.Inputs * Cost.BytesPerInput + Sizes.Unrolled * Cost.BytesPerUnrolled +
+         Sizes.Weights * Cost.BytesPerWeight + Sizes.Outputs * Cost.BytesPerOutput + Cost.BytesFixed;
+}
+
+CostReport deepshare::makeCostReport(ArrayRef<CostStep> Steps, const SharePlan *Plan, const CostModel &Cost) {
+  CostReport Report;
+  Report.Model = Cost;
+  Report.HasPlan = Plan != nullptr;
+  PlanIndex Index(Plan);
+  std::vector<StepRounds> Before(Steps.size()), After(Steps.size());
+  std::vector<std::vector<unsigned>> None(Steps.size()), Shared(Steps.size());
+  std::vector<unsigned> StepOfSite(Index.Gates.size(), ~0u);
+  for (auto [I, Step] : llvm::enumerate(Steps)) {
+    if (Step.IsLinear) {
+      double Bytes = linearBytes(Step.Linear, Cost.Linear);
+      Report.Before.LinearBytes += Bytes;
+      Report.After.LinearBytes += Bytes;
+      Before[I].All = After[I].All = Cost.Linear.Rounds;
+      continue;
+    }
+    SiteReport Row;
+    Row.Name = Step.Name;
+    Row.Kind = Step.Kind;
+    Row.Shape = Step.Shape;
+    Row.Before.DReLUs = Step.DReLUs;
+    Row.Before.Muxes = Step.Muxes;
+    Row.Before.Truncations = Step.Truncations;
+    Row.After = Row.Before;
+    if (auto Found = Index.Sites.find(Step.Name); Found != Index.Sites.end()) {
+      applyPlan(Row, *Plan, Index, Found->second);
+      StepOfSite[Found->second] = I;
+      // A channel may use a gate of a site on another branch, for which it then waits.
+      for (const ChannelPlan &Channel : Plan->Sites[Found->second].Channels)
+        if (Channel.Source && StepOfSite[Channel.Source->Site] < I &&
+            !llvm::is_contained(Shared[I], StepOfSite[Channel.Source->Site]))
+          Shared[I].push_back(StepOfSite[Channel.Source->Site]);
+    }
+    addPrice(Row.Before, Cost);
+    addPrice(Row.After, Cost);
+    Before[I] = gateRounds(Row.Before, Step.Depth, Cost);
+    After[I] = gateRounds(Row.After, Step.Depth, Cost);
+    addTo(Report.Before.Gates, Row.Before);
+    addTo(Report.After.Gates, Row.After);
+    Report.Sites.push_back(std::move(Row));
+  }
+  Report.Before.FixedBytes = Report.After.FixedBytes = Cost.BytesFixed;
+  addLongestPath(Report.Before, Steps, Before, None);
+  addLongestPath(Report.After, Steps, After, Shared);
+  return Report;
+}

@@ -1,0 +1,287 @@
+//===- GateSitesTest.cpp - every secure comparison is found and counted ---===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Analysis/CostSteps.h"
+#include "deepshare/Analysis/GateSite.h"
+#include "deepshare/IR/ShareOps.h"
+#include "deepshare/ONNX/ONNX.h"
+
+#include "llvm/Support/FileSystem.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+using namespace deepshare;
+using llvm::Expected;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+namespace {
+
+std::unique_ptr<Model> parse(const std::string &Body, const std::string &Input = "float[N,4,8,8] x",
+                             const std::string &Functions = "") {
+  std::string Text = "<ir_version: 10, opset_import: [\"\" : 17, \"local\" : 1]>\nmain (" + Input +
+                     ") => (float[] y) {\n" + Body + "\n}\n" + Functions;
+  Expected<std::unique_ptr<Model>> M = parseModelText(Text, "test.onnxtxt");
+  if (!M) {
+    ADD_FAILURE() << llvm::toString(M.takeError()) << Text;
+    return nullptr;
+  }
+  if (llvm::Error Failed = inferShapes(**M))
+    ADD_FAILURE() << llvm::toString(std::move(Failed));
+  return std::move(*M);
+}
+
+std::vector<GateSite> sitesOf(Model &M) {
+  Expected<std::vector<GateSite>> Sites = findGateSites(M);
+  if (!Sites) {
+    ADD_FAILURE() << llvm::toString(Sites.takeError());
+    return {};
+  }
+  return std::move(*Sites);
+}
+
+/// "Kind name comparisons muxes depth; ..." of a graph.
+std::string summary(const std::string &Body, const std::string &Input = "float[N,4,8,8] x") {
+  std::unique_ptr<Model> M = parse(Body, Input);
+  std::string Text;
+  if (M)
+    for (const GateSite &Site : sitesOf(*M))
+      Text += (Text.empty() ? "" : "; ") + gateKindName(Site.Kind).str() + " " + Site.Name + " " +
+              std::to_string(Site.DReLUs) + " " + std::to_string(Site.Muxes) + " " + std::to_string(Site.Depth);
+  return Text;
+}
+
+/// The slopes of the only site.
+std::pair<std::vector<float>, std::vector<float>> slopes(const std::string &Body) {
+  std::unique_ptr<Model> M = parse(Body);
+  std::vector<GateSite> Sites = M ? sitesOf(*M) : std::vector<GateSite>();
+  EXPECT_EQ(Sites.size(), 1u) << Body;
+  if (Sites.size() != 1)
+    return {};
+  EXPECT_EQ(Sites[0].Input->name(), "x");
+  return {Sites[0].SlopeOn, Sites[0].SlopeOff};
+}
+
+TEST(GateSites, Relu) {
+  std::unique_ptr<Model> M = parse("y = Relu(x)");
+  std::vector<GateSite> Sites = sitesOf(*M);
+  ASSERT_EQ(Sites.size(), 1u);
+  const GateSite &Site = Sites[0];
+  EXPECT_EQ(Site.Name, "y");
+  EXPECT_EQ(Site.Kind, GateKind::Relu);
+  EXPECT_EQ(Site.Gate, M->graph().outputs()[0]->producer());
+  EXPECT_EQ(Site.ChannelAxis, 1u);
+  EXPECT_EQ(Site.Channels, 4);
+  EXPECT_THAT(Site.Spatial, ElementsAre(8, 8));
+  EXPECT_EQ(Site.positions(), 64);
+  EXPECT_EQ(Site.DReLUs, 256u);
+  EXPECT_EQ(Site.Muxes, 256u);
+  EXPECT_TRUE(Site.isShareable());
+}
+
+TEST(GateSites, EveryKindIsCounted) {
+  EXPECT_EQ(summary("y = LeakyRelu(x)"), "LeakyRelu y 256 256 1");
+  EXPECT_EQ(summary("y = PRelu(x, s)", "float[N,4,8,8] x, float[4,1,1] s"), "PRelu y 256 256 1");
+  EXPECT_EQ(summary("y = Elu(x)"), "Elu y 256 256 1");
+  EXPECT_EQ(summary("y = ThresholdedRelu(x)"), "ThresholdedRelu y 256 256 1");
+  EXPECT_EQ(summary("y = Abs(x)"), "Abs y 256 256 1");
+  EXPECT_EQ(summary("y = Sign(x)"), "Sign y 256 0 1");
+  EXPECT_EQ(summary("y = HardSigmoid(x)"), "HardSigmoid y 512 512 1");
+  EXPECT_EQ(summary("y = HardSwish(x)"), "HardSwish y 512 512 1");
+  EXPECT_EQ(summary("y = MaxPool<kernel_shape = [3, 3], strides = [2, 2]>(x)"), "MaxPool y 288 288 4");
+  EXPECT_EQ(summary("y = GlobalMaxPool(x)"), "GlobalMaxPool y 252 252 6");
+  EXPECT_EQ(summary("y = ReduceMax<axes = [1]>(x)"), "Max y 192 192 2");
+  EXPECT_EQ(summary("lo = Constant<value_float = 0.0>() hi = Constant<value_float = 6.0>() y = Clip(x, lo, hi)"),
+            "Clip y 512 512 1");
+  EXPECT_EQ(summary("hi = Constant<value_float = 6.0>() y = Clip(x, , hi)"), "Clip y 256 256 1");
+  EXPECT_EQ(summary("y = Clip(x)"), "");
+  EXPECT_EQ(summary("a = Neg(x) y = Max(x, a)"), "Max y 256 256 1");
+  EXPECT_EQ(summary("a = Neg(x) b = Exp(x) zero = Constant<value_float = 0.0>() one = Constant<value_float = 1.0>()"
+                    " y = Min(x, a, zero, b, one)"),
+            "Min y 768 768 2");
+}
+
+TEST(GateSites, BitsAreFollowed) {
+  const std::string Zero = "zero = Constant<value_float = 0.0>() ";
+  // One Where that alone uses a comparison is one site.
+  EXPECT_EQ(summary(Zero + "m = Greater(x, zero) y = Where(m, x, zero)"), "Where y 256 256 1");
+  // A mask that is used twice is compared once.
+  EXPECT_EQ(summary(Zero + "m = Greater(x, zero) a = Where(m, x, zero) b = Exp(x) c = Where(m, b, zero) y = Add(a, c)"),
+            "Comparison m 256 0 1; Mux a 0 256 0; Mux c 0 256 0");
+  // The lowered form: some channels are compared, all are chosen.
+  EXPECT_EQ(summary(Zero + "two = Constant<value = int64[2] {0, 2}>() all = Constant<value = int64[4] {0, 1, 0, 1}>() "
+                           "p = Gather<axis = 1>(x, two) m = Greater(p, zero) g = Gather<axis = 1>(m, all) "
+                           "y = Where(g, x, zero)"),
+            "Comparison m 128 0 1; Mux y 0 256 0");
+  // Bits as numbers: the product is the mux; slopes chosen by a bit cost nothing until then.
+  EXPECT_EQ(summary(Zero + "m = Less(zero, x) f = Cast<to = 1>(m) y = Mul(x, f)"),
+            "Comparison m 256 0 1; Mux y 0 256 0");
+  EXPECT_EQ(
+      summary(Zero + "one = Constant<value_float = 1.0>() m = Less(zero, x) f = Where(m, one, zero) y = Mul(f, x)"),
+      "Comparison m 256 0 1; Mux y 0 256 0");
+  // A condition for all channels together is compared once.
+  EXPECT_EQ(summary(Zero + "s = ReduceMean<axes = [1]>(x) m = Greater(s, zero) y = Where(m, x, zero)"),
+            "Where y 64 256 1");
+}
+
+TEST(GateSites, PublicDataIsNotCounted) {
+  EXPECT_EQ(summary("s = Shape(x) one = Constant<value = int64[1] {1}>() m = Equal(s, one) t = Where(m, s, s) "
+                    "y = Expand(x, t)"),
+            "");
+  EXPECT_EQ(summary("a = Constant<value = float[2] {1, -1}>() b = Relu(a) c = ReduceMean(b) y = Mul(x, c)"), "");
+}
+
+TEST(GateSites, SlopesOfShareableForms) {
+  using Pair = std::pair<std::vector<float>, std::vector<float>>;
+  auto Same = [](float On, float Off) { return Pair(std::vector<float>(4, On), std::vector<float>(4, Off)); };
+  const std::string Constants = "zero = Constant<value_float = 0.0>() k = Constant<value_float = 0.25>() ";
+  EXPECT_EQ(slopes("y = Relu(x)"), Same(1, 0));
+  EXPECT_EQ(slopes("y = LeakyRelu<alpha = 0.5>(x)"), Same(1, 0.5));
+  EXPECT_EQ(slopes("y = Abs(x)"), Same(1, -1));
+  EXPECT_EQ(slopes("s = Constant<value = float[4,1,1] {1, 2, 3, 4}>() y = PRelu(x, s)"),
+            Pair(std::vector<float>(4, 1), {1, 2, 3, 4}));
+  EXPECT_EQ(slopes("s = Constant<value = float[1] {0.25}>() y = PRelu(x, s)"), Same(1, 0.25));
+  EXPECT_TRUE(slopes("s = Constant<value = float[8] {1,2,3,4,5,6,7,8}>() y = PRelu(x, s)").first.empty());
+  EXPECT_EQ(slopes(Constants + "y = Max(zero, x)"), Same(1, 0));
+  EXPECT_EQ(slopes(Constants + "y = Min(x, zero)"), Same(0, 1));
+  EXPECT_TRUE(slopes(Constants + "y = Max(x, k)").first.empty());
+  EXPECT_EQ(slopes(Constants + "y = Clip(x, zero)"), Same(1, 0));
+  EXPECT_EQ(slopes(Constants + "m = Greater(x, zero) y = Where(m, x, zero)"), Same(1, 0));
+  EXPECT_EQ(slopes(Constants + "m = Less(x, zero) s = Mul(k, x) y = Where(m, s, x)"), Same(1, 0.25));
+  EXPECT_EQ(slopes(Constants + "m = GreaterOrEqual(zero, x) n = Neg(x) y = Where(m, x, n)"), Same(-1, 1));
+  EXPECT_TRUE(slopes(Constants + "m = Greater(x, k) y = Where(m, x, zero)").first.empty());
+}
+
+TEST(GateSites, ChannelsAndBatch) {
+  EXPECT_EQ(summary("y = Relu(x)", "float[N,10] x"), "Relu y 10 10 1");
+  EXPECT_EQ(summary("y = Relu(x)", "float[8,4,2,2] x"), "Relu y 16 16 1"); // an image of a fixed batch
+  std::unique_ptr<Model> M = parse("a = MatMul(x, w) y = Relu(a)", "float[N,6,5] x, float[5,7] w");
+  std::vector<GateSite> Sites = sitesOf(*M);
+  ASSERT_EQ(Sites.size(), 1u);
+  EXPECT_EQ(Sites[0].ChannelAxis, 2u);
+  EXPECT_EQ(Sites[0].Channels, 7);
+  EXPECT_THAT(Sites[0].Spatial, ElementsAre(6));
+  EXPECT_EQ(Sites[0].DReLUs, 42u);
+}
+
+TEST(GateSites, FunctionsAndSubgraphs) {
+  std::unique_ptr<Model> M =
+      parse("a = local.gate(x) y = local.gate(a)", "float[N,4,8,8] x",
+            "<domain: \"local\", opset_import: [\"\" : 17]>\ngate (v) => (w) { t = Neg(v) w = Relu(t) }");
+  std::vector<GateSite> Sites = sitesOf(*M);
+  ASSERT_EQ(Sites.size(), 2u);
+  EXPECT_EQ(Sites[0].Name, "a/w");
+  EXPECT_EQ(Sites[1].Name, "y/w");
+  EXPECT_EQ(Sites[0].DReLUs, 256u);
+  EXPECT_FALSE(Sites[0].isShareable());
+}
+
+TEST(GateSites, RewrittenModelsCountThemselves) {
+  std::unique_ptr<Model> M = parse("z = Neg(x) y = Identity(z)");
+  Graph &G = M->graph();
+  Node *Identity = G.outputs()[0]->producer();
+  Value *X = Identity->input(0);
+  Value *Plain = insertDReLU(Graph::iteratorTo(Identity), X, 1, "m");
+  Value *Tiles = insertDReLU(Graph::iteratorTo(Identity), X, 2, "t");
+  (void)Tiles;
+  Value *Shared =
+      insertDReLUShare(Graph::iteratorTo(Identity), X, {Plain}, {0, 1, -1, 0}, {1, 1, 0.5, 1}, {0, 0, 0.5, 0}, "s");
+  Identity->setInput(0, Shared);
+  std::string Text;
+  for (const GateSite &Site : sitesOf(*M))
+    Text += Site.Name + " " + std::to_string(Site.DReLUs) + " " + std::to_string(Site.Muxes) + "; ";
+  EXPECT_EQ(Text, "m 256 0; t 64 0; s 0 192; ");
+}
+
+TEST(GateSites, UnknownShapesAreErrors) {
+  Expected<std::unique_ptr<Model>> M =
+      parseModelText("<ir_version: 10, opset_import: [\"\" : 17]>\nmain (float[N,C,8,8] x) => (float[N,C,8,8] y) "
+                     "{ [gate] y = Relu(x) }",
+                     "test.onnxtxt");
+  ASSERT_TRUE(bool(M)) << llvm::toString(M.takeError());
+  Expected<std::vector<GateSite>> Sites = findGateSites(**M);
+  ASSERT_FALSE(bool(Sites));
+  EXPECT_EQ(llvm::toString(Sites.takeError()), "node 'gate' (Relu): the shape of its output 'y' is float[N,C,8,8], "
+                                               "expected all sizes but the batch to be known");
+}
+
+TEST(GateSites, PlansOfOtherModelsAreRefused) {
+  std::unique_ptr<Model> M = parse("a = Relu(x) y = Abs(a)");
+  std::vector<GateSite> Sites = sitesOf(*M);
+  auto Message = [&](std::vector<SitePlan> Planned) {
+    SharePlan Plan;
+    Plan.Sites = std::move(Planned);
+    return llvm::toString(checkPlan(Plan, Sites, "plan.json"));
+  };
+  std::vector<ChannelPlan> Four(4, ChannelPlan{std::nullopt, 1, 1});
+  EXPECT_EQ(Message({{"a", Four, {8, 8}}, {"y", Four, {8, 8}}}), "");
+  EXPECT_EQ(Message({{"b", Four, {8, 8}}}),
+            "plan.json: site 0 'b': the model has no gate of this name; the plan is for another model");
+  EXPECT_EQ(Message({{"a", {ChannelPlan{std::nullopt, 1, 1}}, {8, 8}}}),
+            "plan.json: site 0 'a': expected 4 channels, got 1");
+  EXPECT_EQ(Message({{"a", Four, {8, 4}}}), "plan.json: site 0 'a': expected positions [8, 8], got [8, 4]");
+  EXPECT_EQ(Message({{"y", Four, {8, 8}}, {"a", Four, {8, 8}}}),
+            "plan.json: site 1 'a': it comes before site 0 in the model; sites must be in graph order");
+}
+
+TEST(CostSteps, LayersAndWhatTheyWaitFor) {
+  std::unique_ptr<Model> M = parse("a = Conv<pads = [1, 1, 1, 1]>(x, w) b = Relu(a) c = Abs(x) y = Add(b, c)",
+                                   "float[N,4,8,8] x, float[6,4,3,3] w");
+  std::vector<CostStep> Steps = costSteps(*M, sitesOf(*M));
+  ASSERT_EQ(Steps.size(), 3u);
+  EXPECT_TRUE(Steps[0].IsLinear);
+  EXPECT_EQ(Steps[0].Kind, "Conv");
+  EXPECT_EQ(Steps[0].Linear.Inputs, 256u);
+  EXPECT_EQ(Steps[0].Linear.Unrolled, 64u * 36);
+  EXPECT_EQ(Steps[0].Linear.Outputs, 384u);
+  EXPECT_EQ(Steps[1].Name, "b");
+  EXPECT_THAT(Steps[1].After, ElementsAre(0));
+  EXPECT_THAT(Steps[2].After, ElementsAre());
+}
+
+TEST(CostSteps, ResNets) {
+  struct {
+    const char *File;
+    size_t Sites;
+    uint64_t DReLUs;
+  } Cases[] = {{"resnet20-cifar10.onnx", 19, 188416}, {"resnet32-cifar10.onnx", 31, 303104}};
+  for (const auto &Case : Cases) {
+    std::string Path = std::string(SHARED_FOLDER) + "/models/" + Case.File;
+    if (!llvm::sys::fs::exists(Path))
+      GTEST_SKIP() << "needs " << Path;
+    Expected<std::unique_ptr<Model>> M = readModel(Path);
+    ASSERT_TRUE(bool(M)) << llvm::toString(M.takeError());
+    ASSERT_EQ(llvm::toString(inferShapes(**M)), "");
+    std::vector<GateSite> Sites = sitesOf(**M);
+    EXPECT_EQ(Sites.size(), Case.Sites);
+    uint64_t DReLUs = 0;
+    for (const GateSite &Site : Sites)
+      DReLUs += Site.DReLUs;
+    EXPECT_EQ(DReLUs, Case.DReLUs);
+  }
+}
+
+/// Measured in CrypTen 0.4.1 and SPU 0.9.5 (docs/cost-models.md).
+TEST(CostSteps, MeasuredTotalsOfResNet20) {
+  std::string Path = std::string(SHARED_FOLDER) + "/models/resnet20-cifar10.onnx";
+  if (!llvm::sys::fs::exists(Path))
+    GTEST_SKIP() << "needs " << Path;
+  Expected<std::unique_ptr<Model>> M = readModel(Path);
+  ASSERT_TRUE(bool(M)) << llvm::toString(M.takeError());
+  ASSERT_EQ(llvm::toString(inferShapes(**M)), "");
+  std::vector<CostStep> Steps = costSteps(**M, sitesOf(**M));
+  CostReport CrypTen = makeCostReport(Steps, nullptr, llvm::cantFail(loadCostModel("crypten-64")));
+  EXPECT_EQ(CrypTen.Before.bytes(), 94717696);
+  EXPECT_EQ(CrypTen.Before.ComparisonSteps, 19u);
+  EXPECT_EQ(CrypTen.Before.Rounds, 191);
+  CostReport Semi2k = makeCostReport(Steps, nullptr, llvm::cantFail(loadCostModel("semi2k-64")));
+  EXPECT_NEAR(Semi2k.Before.bytes(), 57264464, 512);
+  CostReport Cheetah = makeCostReport(Steps, nullptr, llvm::cantFail(loadCostModel("cheetah-64")));
+  EXPECT_NEAR(Cheetah.Before.bytes(), 75350214, 1000);
+}
+
+} // namespace
