@@ -9,12 +9,17 @@
 #include "deepshare/passes/EliminateIdentity.h"
 #include "deepshare/passes/FoldBatchNorm.h"
 #include "deepshare/passes/InferShapes.h"
+#include "deepshare/passes/LowerOnnx.h"
+#include "deepshare/passes/Repair.h"
+#include "deepshare/passes/ShareGates.h"
 
 using namespace deepshare;
 
 llvm::ArrayRef<PassInfo> deepshare::allPasses() {
   static const PassInfo Table[] = {
-      canonicalizePass(), eliminateDeadCodePass(), eliminateIdentityPass(), foldBatchNormPass(), inferShapesPass(),
+      canonicalizePass(),  eliminateDeadCodePass(), eliminateIdentityPass(),
+      foldBatchNormPass(), inferShapesPass(),       shareGatesPass(),
+      repairPass(),        lowerOnnxPass(),
   };
   return Table;
 }

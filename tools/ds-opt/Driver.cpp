@@ -6,7 +6,9 @@
 
 #include "Driver.h"
 
+#include "../common/ProgressBar.h"
 #include "GateTable.h"
+#include "MainJob.h"
 #include "RoundTrip.h"
 #include "deepshare/IR/Verifier.h"
 #include "deepshare/ONNX/ONNX.h"
@@ -17,8 +19,12 @@
 using namespace deepshare;
 
 static llvm::Error checkOptions(const DriverOptions &Options) {
-  if (Options.Passes.empty() && Options.Output.empty() && !Options.Count)
-    return llvm::createStringError("nothing to do: give --passes, --count or -o");
+  if (Options.Passes.empty() && Options.Output.empty() && !Options.Count && !isMainJob(Options))
+    return llvm::createStringError("nothing to do: give --calibrate, --plan, --passes, --count or -o");
+  if (!Options.Lower.empty() && Options.Lower != "onnx")
+    return llvm::createStringError(fmt::format("--lower: unknown target '{}' (there is onnx)", Options.Lower));
+  if (!Options.Lower.empty() && !isMainJob(Options))
+    return llvm::createStringError("--lower goes with --calibrate or --plan; a pipeline names the pass lower-onnx");
   return llvm::Error::success();
 }
 
@@ -29,8 +35,10 @@ static void printStatistics(const PassRun &Run, llvm::raw_ostream &Log) {
       Log << fmt::format("  {:8} {}\n", Number, Description.str());
 }
 
-static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Model &M, llvm::raw_ostream &Log) {
-  PassContext Context;
+static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Model &M, PassContext &Context,
+                             llvm::raw_ostream &Log) {
+  ProgressBar Progress;
+  Context.Progress = [&](llvm::StringRef Task, uint64_t Done, uint64_t Total) { Progress.update(Task, Done, Total); };
   PipelineOptions RunOptions;
   RunOptions.VerifyEach = Options.VerifyEach;
   if (Options.Statistics)
@@ -50,7 +58,7 @@ static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Mod
 }
 
 static llvm::Error writeResult(const DriverOptions &Options, const Model &M, llvm::raw_ostream &Out) {
-  bool ToStandardOutput = Options.Output == "-" || (Options.Output.empty() && !Options.Count);
+  bool ToStandardOutput = Options.Output == "-" || (Options.Output.empty() && !Options.Count && !isMainJob(Options));
   if (!ToStandardOutput)
     return Options.Output.empty() ? llvm::Error::success() : writeModel(M, Options.Output);
   llvm::Expected<std::string> Text = printModelText(M);
@@ -63,13 +71,17 @@ static llvm::Error writeResult(const DriverOptions &Options, const Model &M, llv
 llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream &Out, llvm::raw_ostream &Log) {
   if (llvm::Error E = checkOptions(Options))
     return E;
-  // A mistake in the pipeline is reported before a large model is read.
+  // A mistake in the pipeline or its inputs is reported before a large model is read.
   std::optional<Pipeline> Passes;
-  if (!Options.Passes.empty()) {
-    llvm::Expected<Pipeline> Parsed = Pipeline::parse(Options.Passes);
+  PassContext Context;
+  std::unique_ptr<ImageSet> Images;
+  if (std::string Text = isMainJob(Options) ? mainJobPipeline(Options) : Options.Passes; !Text.empty()) {
+    llvm::Expected<Pipeline> Parsed = Pipeline::parse(Text);
     if (!Parsed)
       return Parsed.takeError();
     Passes = std::move(*Parsed);
+    if (llvm::Error E = fillContext(Options, Context, Images))
+      return E;
   }
 
   llvm::Expected<std::unique_ptr<Model>> M = readModel(Options.Input);
@@ -79,7 +91,7 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
     if (llvm::Error E = checkRoundTrip(**M))
       return E;
   if (Passes)
-    if (llvm::Error E = runPasses(Options, *Passes, **M, Log))
+    if (llvm::Error E = runPasses(Options, *Passes, **M, Context, Log))
       return E;
   if (Options.VerifyRoundTrip)
     if (llvm::Error E = checkRoundTrip(**M))
@@ -88,5 +100,7 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
   if (Options.Count)
     if (llvm::Error E = printGateTable(**M, Out))
       return E;
-  return writeResult(Options, **M, Out);
+  if (llvm::Error E = writeResult(Options, **M, Out))
+    return E;
+  return writeReports(Options, Context, Out);
 }

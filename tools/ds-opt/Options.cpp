@@ -92,6 +92,42 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
       cl::value_desc("file"), cl::location(Result.Output), cl::cat(Category));
   cl::opt<std::string, true> Passes("passes", cl::desc("Run these passes: a,b{option=x option2=y},c"),
                                     cl::value_desc("pipeline"), cl::location(Result.Passes), cl::cat(Category));
+  cl::opt<std::string, true> Images(
+      "calibrate",
+      cl::desc("Observe gates on these images (.npy, .npz, idx, CIFAR binary, or a folder), plan, share, repair"),
+      cl::value_desc("images"), cl::location(Result.Images), cl::cat(Category));
+  cl::opt<uint64_t> ImageCount("calibrate-count",
+                               cl::desc("Use this many of them (512 to observe, 1024 to repair; 0: all)"),
+                               cl::value_desc("n"), cl::cat(Category));
+  cl::opt<std::string, true> Mean("mean",
+                                  cl::desc("Subtract this from the images, a number a channel (bytes count as 0..1)"),
+                                  cl::value_desc("a,b,c"), cl::location(Result.Mean), cl::cat(Category));
+  cl::opt<std::string, true> Std("std", cl::desc("Divide the images by this, a number a channel"),
+                                 cl::value_desc("a,b,c"), cl::location(Result.Std), cl::cat(Category));
+  cl::opt<std::string, true> Budget("budget",
+                                    cl::desc("What gates may cost: 50%, 94208 (DReLUs), 12MB, 50%bytes, 1.5s, 50%s"),
+                                    cl::value_desc("budget"), cl::location(Result.Budget), cl::cat(Category));
+  cl::opt<std::string, true> Strategy("strategy",
+                                      cl::desc("How to plan: full, own, uniform, linear, kmedoids, blocks, random"),
+                                      cl::value_desc("name"), cl::location(Result.Strategy), cl::cat(Category));
+  cl::opt<std::string, true> Weights("weights",
+                                     cl::desc("What an error weighs: auto, none, classification, pixels, regression"),
+                                     cl::value_desc("name"), cl::location(Result.Weights), cl::cat(Category));
+  cl::opt<std::string> Repair("repair", cl::desc("Re-fit the weights to the original after sharing: on or off (on)"),
+                              cl::value_desc("on|off"), cl::init("on"), cl::cat(Category));
+  cl::opt<std::string, true> Plan("plan", cl::desc("Apply this share plan instead of searching one; needs no images"),
+                                  cl::value_desc("plan.json"), cl::location(Result.Plan), cl::cat(Category));
+  cl::opt<std::string, true> SavePlan("save-plan", cl::desc("Write the share plan here (default: beside the output)"),
+                                      cl::value_desc("plan.json"), cl::location(Result.SavePlan), cl::cat(Category));
+  cl::opt<std::string, true> Lower("lower", cl::desc("Replace the share operators by what this target takes: onnx"),
+                                   cl::value_desc("target"), cl::location(Result.Lower), cl::cat(Category));
+  cl::opt<std::string, true> CostModel("cost-model", cl::desc("Price by this cost model: a name or a file (semi2k-64)"),
+                                       cl::value_desc("name"), cl::location(Result.CostModel), cl::cat(Category));
+  cl::opt<std::string, true> Report("report",
+                                    cl::desc("Write the cost report here as JSON (default: beside the output)"),
+                                    cl::value_desc("report.json"), cl::location(Result.Report), cl::cat(Category));
+  cl::opt<uint64_t, true> Seed("seed", cl::desc("Seed of everything that is drawn (0)"), cl::value_desc("n"),
+                               cl::location(Result.Seed), cl::cat(Category));
   cl::opt<bool, true> Count("count", cl::desc("Print the gates of the result: site, kind, shape, DReLUs, muxes, total"),
                             cl::location(Result.Count), cl::cat(Category));
   cl::opt<bool, true> VerifyEach("verify-each", cl::desc("Check the graph after each pass"),
@@ -118,6 +154,11 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
   Arguments[0] = "ds-opt";
   if (!cl::ParseCommandLineOptions(Argc, Arguments.data(), Overview, &Errors))
     return llvm::createStringError(tidy(Messages));
+  if (Repair != "on" && Repair != "off")
+    return llvm::createStringError(fmt::format("--repair: expected on or off, got '{}'", Repair.getValue()));
+  Result.Repair = Repair == "on";
+  if (ImageCount.getNumOccurrences())
+    Result.ImageCount = ImageCount;
   if (!DebugOnly.empty()) {
     llvm::DebugFlag = true;
     llvm::setCurrentDebugType(DebugOnly.c_str());

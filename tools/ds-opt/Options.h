@@ -9,6 +9,8 @@
 
 #include "llvm/Support/Error.h"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 namespace deepshare {
@@ -21,6 +23,30 @@ struct DriverOptions {
   std::string Output;
   /// The pipeline to run; empty: none.
   std::string Passes;
+  /// Calibration images; empty: none.
+  std::string Images;
+  /// How many of them to use; as many as each pass takes by itself if not given.
+  std::optional<uint64_t> ImageCount;
+  /// Normalisation of the images: numbers with commas between them, or empty.
+  std::string Mean;
+  std::string Std;
+  /// What the gates may cost, as parseBudget reads it.
+  std::string Budget = "50%";
+  std::string Strategy = "full";
+  std::string Weights = "auto";
+  /// Re-fit the weights to the original after the rewriting.
+  bool Repair = true;
+  /// A share plan to apply instead of searching one; empty: search.
+  std::string Plan;
+  /// Where the plan in use goes; empty: beside the output of a main job.
+  std::string SavePlan;
+  /// What to lower the share operators for; empty: leave them.
+  std::string Lower;
+  /// A cost model, by name or path.
+  std::string CostModel = "semi2k-64";
+  /// Where the cost report goes as JSON; empty: beside the output of a main job.
+  std::string Report;
+  uint64_t Seed = 0;
   /// Print the gate table of the result.
   bool Count = false;
   bool VerifyEach = false;

@@ -1,0 +1,114 @@
+//===- MainJob.cpp - from a budget or a plan to a pipeline ----------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "MainJob.h"
+
+#include "deepshare/Analysis/CostSteps.h"
+#include "deepshare/Cost/CostReport.h"
+
+#include "llvm/ADT/SmallString.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+
+#include <fmt/format.h>
+
+using namespace deepshare;
+
+bool deepshare::isMainJob(const DriverOptions &Options) {
+  return Options.Passes.empty() && !(Options.Images.empty() && Options.Plan.empty());
+}
+
+std::string deepshare::mainJobPipeline(const DriverOptions &Options) {
+  std::string Count = Options.ImageCount ? fmt::format("images={} ", *Options.ImageCount) : "";
+  std::string Pipeline = "canonicalize";
+  if (Options.Plan.empty())
+    Pipeline += fmt::format(",observe-gates{{{}weights={}}},plan-gates{{budget={} strategy={}}}", Count,
+                            Options.Weights, Options.Budget, Options.Strategy);
+  Pipeline += ",share-gates,eliminate-dead-code";
+  if (Options.Repair && !Options.Images.empty())
+    Pipeline += fmt::format(",repair{{{}}}", Count);
+  if (!Options.Lower.empty())
+    Pipeline += ",lower-" + Options.Lower;
+  return Pipeline + ",infer-shapes";
+}
+
+/// "0.485,0.456,0.406" as numbers.
+static llvm::Expected<std::vector<float>> parseFloats(llvm::StringRef Flag, llvm::StringRef Text) {
+  std::vector<float> Values;
+  llvm::SmallVector<llvm::StringRef> Parts;
+  Text.split(Parts, ',', -1, /*KeepEmpty=*/!Text.empty());
+  for (llvm::StringRef Part : Parts) {
+    double Number;
+    if (Part.trim().getAsDouble(Number))
+      return llvm::createStringError(
+          fmt::format("--{}: expected numbers with commas between them, got '{}'", Flag.str(), Text.str()));
+    Values.push_back(static_cast<float>(Number));
+  }
+  return Values;
+}
+
+llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Context,
+                                   std::unique_ptr<ImageSet> &Images) {
+  Context.Seed = Options.Seed;
+  llvm::Expected<CostModel> Cost = loadCostModel(Options.CostModel);
+  if (!Cost)
+    return Cost.takeError();
+  Context.Cost = std::move(*Cost);
+  if (!Options.Plan.empty()) {
+    llvm::Expected<SharePlan> Plan = readSharePlan(Options.Plan);
+    if (!Plan)
+      return Plan.takeError();
+    Context.Plan = std::move(*Plan);
+  }
+  if (Options.Images.empty())
+    return llvm::Error::success();
+  llvm::Expected<std::vector<float>> Mean = parseFloats("mean", Options.Mean);
+  if (!Mean)
+    return Mean.takeError();
+  llvm::Expected<std::vector<float>> Std = parseFloats("std", Options.Std);
+  if (!Std)
+    return Std.takeError();
+  llvm::Expected<std::unique_ptr<ImageSet>> Opened = openImageSet(Options.Images, {*Mean, *Std});
+  if (!Opened)
+    return Opened.takeError();
+  Images = std::move(*Opened);
+  Context.Images = Images.get();
+  return llvm::Error::success();
+}
+
+/// \p Given, or for a main job a file beside the output: out.onnx has out.plan.json and out.report.json.
+static std::string pathOr(const DriverOptions &Options, llvm::StringRef Given, llvm::StringRef Extension) {
+  if (!Given.empty() || !isMainJob(Options) || Options.Output.empty() || Options.Output == "-")
+    return Given.str();
+  llvm::SmallString<128> Path(Options.Output);
+  llvm::sys::path::replace_extension(Path, Extension);
+  return std::string(Path);
+}
+
+llvm::Error deepshare::writeReports(const DriverOptions &Options, const PassContext &Context, llvm::raw_ostream &Out) {
+  if (!Context.Plan)
+    return llvm::Error::success();
+  std::string PlanPath = pathOr(Options, Options.SavePlan, "plan.json");
+  if (!PlanPath.empty() && PlanPath != Options.Plan)
+    if (llvm::Error E = writeSharePlan(*Context.Plan, PlanPath))
+      return E;
+  if (!Context.Original)
+    return llvm::Error::success();
+  llvm::Expected<std::vector<GateSite>> Sites = findGateSites(*Context.Original);
+  if (!Sites)
+    return Sites.takeError();
+  CostReport Report = makeCostReport(costSteps(*Context.Original, *Sites), &*Context.Plan, Context.Cost);
+  if (Options.Output != "-")
+    printCostReport(Report, Out);
+  std::string ReportPath = pathOr(Options, Options.Report, "report.json");
+  if (ReportPath.empty())
+    return llvm::Error::success();
+  std::string Json = costReportJson(Report);
+  return llvm::writeToOutput(ReportPath, [&](llvm::raw_ostream &File) -> llvm::Error {
+    File << Json;
+    return llvm::Error::success();
+  });
+}

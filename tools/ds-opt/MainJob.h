@@ -1,0 +1,37 @@
+//===- MainJob.h - from a budget or a plan to a pipeline --------*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_TOOLS_DS_OPT_MAINJOB_H
+#define DEEPSHARE_TOOLS_DS_OPT_MAINJOB_H
+
+#include "Options.h"
+
+#include "deepshare/passes/Pass.h"
+
+#include "llvm/Support/raw_ostream.h"
+
+#include <memory>
+#include <string>
+
+namespace deepshare {
+
+/// True if the options ask for a rewriting by --calibrate or --plan, and not for a pipeline of the user's own.
+bool isMainJob(const DriverOptions &Options);
+
+/// The pipeline that such options stand for.
+std::string mainJobPipeline(const DriverOptions &Options);
+
+/// Fills a context from the options: images, cost model, plan, seed. The images are left in \p Images, which the
+/// context refers to.
+llvm::Error fillContext(const DriverOptions &Options, PassContext &Context, std::unique_ptr<ImageSet> &Images);
+
+/// Writes the plan (--save-plan) and the report (--report), where a run of passes left something to write, and prints
+/// the report's table to \p Out.
+llvm::Error writeReports(const DriverOptions &Options, const PassContext &Context, llvm::raw_ostream &Out);
+
+} // namespace deepshare
+
+#endif // DEEPSHARE_TOOLS_DS_OPT_MAINJOB_H
