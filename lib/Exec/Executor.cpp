@@ -68,6 +68,7 @@ struct Executor::Impl {
   std::unique_ptr<Plan> Steps;
   Runner::ConstantMap Constants;
   llvm::DenseSet<const Value *> Observed;
+  Runner::OverrideMap Overrides;
   at::Device Device;
 
   Impl(std::unique_ptr<Plan> Steps, at::Device Device) : Steps(std::move(Steps)), Device(Device) {}
@@ -95,6 +96,8 @@ at::Tensor Executor::constant(const Value *Initializer) const {
   assert(I->Constants.contains(Initializer) && "not an initialiser of the model");
   return I->Constants.lookup(Initializer);
 }
+
+void Executor::overrideNode(const Node *N, NodeFunction F) { I->Overrides[N] = std::move(F); }
 
 void Executor::observe(const Value *V) {
   assert(I->Steps->Slots.contains(V) && "not a value of the main graph");
@@ -137,7 +140,7 @@ llvm::Expected<std::vector<at::Tensor>> Executor::run(llvm::ArrayRef<at::Tensor>
     if (Hook && I->Observed.contains(&V))
       Hook(V, T);
   };
-  llvm::Expected<Tensors> Outputs = Runner(I->Constants, I->Device).run(P, Inputs, {}, Observe);
+  llvm::Expected<Tensors> Outputs = Runner(I->Constants, I->Device, &I->Overrides).run(P, Inputs, {}, Observe);
   if (!Outputs)
     return Outputs.takeError();
   return std::vector<at::Tensor>(Outputs->begin(), Outputs->end());

@@ -14,6 +14,8 @@
 
 #include "Kernels.h"
 
+#include "deepshare/Exec/Exec.h"
+
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/Support/Error.h"
 
@@ -77,21 +79,27 @@ public:
   using ConstantMap = llvm::DenseMap<const Value *, at::Tensor>;
   using Observer = llvm::function_ref<void(const Value &, at::Tensor &)>;
 
-  Runner(const ConstantMap &Constants, at::Device Device) : Constants(Constants), Device(Device) {}
+  using OverrideMap = llvm::DenseMap<const Node *, NodeFunction>;
+
+  /// \p Overrides, if any, has functions to call in place of nodes' kernels.
+  Runner(const ConstantMap &Constants, at::Device Device, const OverrideMap *Overrides = nullptr)
+      : Constants(Constants), Device(Device), Overrides(Overrides) {}
 
   /// Runs \p P. \p Observe sees each input and each node output as it is made.
-  llvm::Expected<Tensors> run(const Plan &P, llvm::ArrayRef<at::Tensor> Inputs, llvm::ArrayRef<at::Tensor> Captures = {},
-                              Observer Observe = nullptr) const;
+  llvm::Expected<Tensors> run(const Plan &P, llvm::ArrayRef<at::Tensor> Inputs,
+                              llvm::ArrayRef<at::Tensor> Captures = {}, Observer Observe = nullptr) const;
   /// Runs \p S on \p Inputs; \p Captures has a list for each of its bodies.
   llvm::Expected<Tensors> runStep(const Step &S, llvm::ArrayRef<at::Tensor> Inputs,
                                   llvm::ArrayRef<Tensors> Captures) const;
 
 private:
+  const NodeFunction *overrideOf(const Node &N) const;
   llvm::Expected<Tensors> runKernel(const Step &S, llvm::ArrayRef<at::Tensor> Inputs,
                                     llvm::ArrayRef<Tensors> Captures) const;
 
   const ConstantMap &Constants;
   at::Device Device;
+  const OverrideMap *Overrides;
 };
 
 /// Converts the initialisers of \p P and of the plans in it.

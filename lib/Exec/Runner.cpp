@@ -37,6 +37,13 @@ static Tensors runWidened(const Operator &Op, const OpContext &C) {
   return Outputs;
 }
 
+const NodeFunction *Runner::overrideOf(const Node &N) const {
+  if (!Overrides)
+    return nullptr;
+  auto Found = Overrides->find(&N);
+  return Found == Overrides->end() ? nullptr : &Found->second;
+}
+
 llvm::Expected<Tensors> Runner::runKernel(const Step &S, llvm::ArrayRef<at::Tensor> Inputs,
                                           llvm::ArrayRef<Tensors> Captures) const {
   auto RunSubgraph = [&](llvm::StringRef Name, llvm::ArrayRef<at::Tensor> SubgraphInputs) {
@@ -51,6 +58,11 @@ llvm::Expected<Tensors> Runner::runKernel(const Step &S, llvm::ArrayRef<at::Tens
   const Node &N = S.Attrs.node();
   try {
     OpContext C(S.Attrs, Inputs, Device, RunSubgraph);
+    if (const NodeFunction *Override = overrideOf(N)) {
+      std::vector<at::Tensor> Outputs = (*Override)(Inputs);
+      TORCH_CHECK(Outputs.size() >= N.numOutputs(), "the override made too few outputs");
+      return Tensors(Outputs.begin(), Outputs.end());
+    }
     bool Widen = !S.Op->FixesTypes && Device.is_cpu() && llvm::any_of(Inputs, isShortFloat);
     Tensors Outputs = Widen ? runWidened(*S.Op, C) : S.Op->Run(C);
     if (Outputs.size() < N.numOutputs())
@@ -65,7 +77,7 @@ llvm::Expected<Tensors> Runner::runKernel(const Step &S, llvm::ArrayRef<at::Tens
 
 llvm::Expected<Tensors> Runner::runStep(const Step &S, llvm::ArrayRef<at::Tensor> Inputs,
                                         llvm::ArrayRef<Tensors> Captures) const {
-  if (S.Op)
+  if (S.Op || overrideOf(S.Attrs.node()))
     return runKernel(S, Inputs, Captures);
   const Plan &P = *S.Bodies.front().Steps;
   Tensors Padded(Inputs.begin(), Inputs.end());

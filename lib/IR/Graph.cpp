@@ -198,6 +198,13 @@ void Graph::setDefault(Value *Input, Tensor Init) {
   Initializers.push_back(Input);
 }
 
+void Graph::fixInput(Value *Input, Tensor Init) {
+  setDefault(Input, std::move(Init));
+  Input->IsInput = false;
+  Input->Unmodelled.clear(); // described an input
+  llvm::erase(Inputs, Input);
+}
+
 void Graph::eraseInitializer(Value *Initializer) {
   assert(Initializer->IsInitializer && Initializer->Parent == this && "not an initialiser of this graph");
   llvm::erase(Initializers, Initializer);

@@ -240,6 +240,8 @@ public:
   Value *addInitializer(llvm::StringRef ValueName, Tensor Init);
   /// Gives the input \p Input a default.
   void setDefault(Value *Input, Tensor Init);
+  /// Makes the input \p Input, which has no default, an initialiser: it is no input any more.
+  void fixInput(Value *Input, Tensor Init);
   /// Adds an initialiser that is not a dense tensor; its form is in the value's unmodelled().
   Value *addOpaqueInitializer(llvm::StringRef ValueName);
   /// Removes a dead initialiser (an input stays an input and loses its default).
