@@ -1,0 +1,26 @@
+//===- Loss.h - what training makes small -----------------------*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_LIB_TUNE_LOSS_H
+#define DEEPSHARE_LIB_TUNE_LOSS_H
+
+#include "Network.h"
+
+#include "deepshare/Data/BatchLoader.h"
+
+namespace deepshare::tune {
+
+/// The loss of a batch (Training.h says which); \p Teacher may be null if it has no weight. Throws what ATen throws.
+at::Tensor trainingLoss(const NetworkOutput &Model, const NetworkOutput *Teacher, const Batch &Images,
+                        const TrainingOptions &Options);
+
+/// How many of the predictions (images, or positions of them) are as \p Expected says: labels [N], or logits of the
+/// same shape. Also how many there are.
+std::pair<uint64_t, uint64_t> countCorrect(const at::Tensor &Logits, const at::Tensor &Expected);
+
+} // namespace deepshare::tune
+
+#endif // DEEPSHARE_LIB_TUNE_LOSS_H

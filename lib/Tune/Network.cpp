@@ -1,0 +1,188 @@
+//===- Network.cpp - a model whose parameters are tensors -----------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Network.h"
+
+#include "Guard.h"
+
+#include "deepshare/IR/ShareOps.h"
+
+#include "llvm/ADT/DenseSet.h"
+
+#include <fmt/format.h>
+
+using namespace deepshare;
+using namespace deepshare::tune;
+
+Network::Network(Model &M, std::unique_ptr<Executor> Run, at::Device Device)
+    : M(M), Exec(std::move(Run)), Device(Device) {
+  for (const Value *Input : M.graph().inputs())
+    Values.emplace(Input->name().str(), Input);
+  for (const Node &N : M.graph())
+    for (const Value *Output : N.outputs())
+      Values.emplace(Output->name().str(), Output);
+  // The logits are before the softmax.
+  const Value *Output = M.graph().outputs().front();
+  const Node *Last = Output->producer();
+  LogitsValue = Last && Last->is("Softmax") ? Last->input(0) : Output;
+  if (LogitsValue->producer())
+    Exec->observe(LogitsValue);
+}
+
+llvm::Expected<std::unique_ptr<Network>> Network::create(Model &M, std::optional<TrainedPart> Part, at::Device Device) {
+  unsigned Inputs = llvm::count_if(M.graph().inputs(), [](const Value *V) { return !V->isInitializer(); });
+  if (Inputs != 1)
+    return llvm::createStringError(fmt::format("expected a model with one input, got {}", Inputs));
+  if (M.graph().outputs().empty())
+    return llvm::createStringError("the model has no output");
+  llvm::Expected<std::unique_ptr<Executor>> Run = Executor::create(M, Device);
+  if (!Run)
+    return Run.takeError();
+  std::unique_ptr<Network> Result(new Network(M, std::move(*Run), Device));
+  llvm::Error E = guarded("cannot prepare the model", [&]() -> llvm::Error {
+    if (llvm::Error Failed = Result->findTensors(Part))
+      return Failed;
+    Result->takeOverGates(Part);
+    return llvm::Error::success();
+  });
+  if (E)
+    return E;
+  return Result;
+}
+
+llvm::Error Network::findTensors(std::optional<TrainedPart> Part) {
+  auto IsFloat = [](const Value &V) { return V.constant() && V.constant()->elementType() == ElementType::Float32; };
+  for (const Parameter &P : findParameters(M, IsFloat)) {
+    bool IsStatistic = P.Kind == Role::Mean || P.Kind == Role::Variance;
+    if (!IsStatistic && Part != TrainedPart::All)
+      continue;
+    // The executor's tensor may be a view of the model's file.
+    at::Tensor Own = Exec->constant(P.Of).to(Device).clone();
+    Own.set_requires_grad(!IsStatistic);
+    Exec->setConstant(P.Of, Own);
+    Constants.emplace_back(P.Of, Own);
+    (IsStatistic ? Buffers : Trained).push_back({P.Of->name().str(), Own});
+  }
+  for (Node &N : M.graph())
+    if (N.is("BatchNormalization") && Part == TrainedPart::All)
+      takeOverNormalization(N);
+  return llvm::Error::success();
+}
+
+void Network::takeOverNormalization(Node &N) {
+  double Epsilon = N.floatAttribute("epsilon", 1e-5f);
+  // ONNX's momentum is the share of the old statistic, ATen's of the new one.
+  double Momentum = 1 - double(N.floatAttribute("momentum", 0.9f));
+  Exec->overrideNode(&N, [this, Epsilon, Momentum](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> {
+    return {at::batch_norm(In[0], In[1], In[2], In[3], In[4], Mode.Training, Momentum, Epsilon, false)};
+  });
+}
+
+void Network::takeOverGates(std::optional<TrainedPart> Part) {
+  // Values between a DReLU and its users: a smooth mask must not be rounded to bits on the way.
+  llvm::DenseSet<const Value *> IsMask;
+  for (Node &N : M.graph()) {
+    if (isDReLU(N)) {
+      auto &Mask = *Masks.emplace_back(&N, std::make_unique<TrainedMask>(N)).second;
+      IsMask.insert(N.output());
+      Exec->overrideNode(&N, [this, &Mask](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> {
+        if (Measuring)
+          Mask.measureDeviation(In[0]);
+        return {Mask.mask(In[0], Mode.Sharpness)};
+      });
+    } else if (isDReLUShare(N)) {
+      auto &Share = *Shares.emplace_back(&N, std::make_unique<TrainedShare>(N, Device)).second;
+      if (Part && Share.numFree()) {
+        Share.slopes().set_requires_grad(true);
+        Trained.push_back({N.output()->name().str() + ".slopes", Share.slopes()});
+      }
+      Exec->overrideNode(
+          &N, [&Share](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> { return {Share.apply(In)}; });
+    } else if (llvm::any_of(N.inputs(), [&](const Value *V) { return V && IsMask.contains(V); })) {
+      for (const Value *Output : N.outputs())
+        IsMask.insert(Output);
+      if (N.is("Cast"))
+        Exec->overrideNode(&N, [](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> { return {In[0]}; });
+    }
+  }
+}
+
+uint64_t Network::numTrained() const {
+  uint64_t Count = 0;
+  for (const StateTensor &T : Trained)
+    Count += T.Value.numel();
+  for (const auto &[N, Share] : Shares)
+    if (Share->slopes().requires_grad())
+      Count -= Share->slopes().numel() - Share->numFree();
+  return Count;
+}
+
+std::vector<std::string> Network::gateInputs() const {
+  std::vector<std::string> Names;
+  llvm::DenseSet<const Value *> Seen;
+  for (const Node &N : M.graph())
+    if (isDReLU(N) || isDReLUShare(N) || N.is("Relu") || N.is("LeakyRelu") || N.is("PRelu") || N.is("Clip"))
+      if (const Value *Input = N.input(0); Input->producer() && Seen.insert(Input).second)
+        Names.push_back(Input->name().str());
+  return Names;
+}
+
+void Network::watch(llvm::ArrayRef<std::string> Names) {
+  for (const std::string &Name : Names) {
+    const Value *V = Values.at(Name);
+    Exec->observe(V);
+    WatchedValues.push_back(V);
+  }
+}
+
+llvm::Expected<NetworkOutput> Network::run(const at::Tensor &Images, RunMode NewMode) {
+  Mode = NewMode;
+  NetworkOutput Result;
+  Result.Watched.resize(WatchedValues.size());
+  llvm::Expected<std::vector<at::Tensor>> Outputs = Exec->run({Images}, [&](const Value &V, at::Tensor &T) {
+    if (&V == LogitsValue)
+      Result.Logits = T;
+    for (auto [Watched, Into] : llvm::zip_equal(WatchedValues, Result.Watched))
+      if (Watched == &V)
+        Into = T;
+  });
+  if (!Outputs)
+    return Outputs.takeError();
+  if (!Result.Logits.defined())
+    Result.Logits = Outputs->front();
+  if (Result.Logits.dim() < 2 || !at::isFloatingType(Result.Logits.scalar_type()))
+    return llvm::createStringError(
+        fmt::format("output '{}' is no batch of floating logits", LogitsValue->name().str()));
+  return Result;
+}
+
+llvm::Error Network::measureGates(const at::Tensor &Images) {
+  at::NoGradGuard NoGrad;
+  Measuring = true;
+  llvm::Expected<NetworkOutput> Output = run(Images, {});
+  Measuring = false;
+  if (!Output)
+    return Output.takeError();
+  for (auto &[N, Mask] : Masks)
+    Buffers.push_back({N->output()->name().str() + ".deviation", Mask->deviation()});
+  return llvm::Error::success();
+}
+
+llvm::Error Network::store() {
+  at::NoGradGuard NoGrad;
+  for (auto &[V, T] : Constants) {
+    llvm::Expected<Tensor> New = fromATen(T);
+    if (!New)
+      return New.takeError();
+    V->setInitializer(New->withUnmodelled(V->initializer()->unmodelled().str()));
+  }
+  for (auto &[N, Share] : Shares) {
+    auto [On, Off] = Share->attributes();
+    N->setAttribute("on", std::move(On));
+    N->setAttribute("off", std::move(Off));
+  }
+  return llvm::Error::success();
+}

@@ -1,0 +1,93 @@
+//===- Network.h - a model whose parameters are tensors ---------*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_LIB_TUNE_NETWORK_H
+#define DEEPSHARE_LIB_TUNE_NETWORK_H
+
+#include "Parameters.h"
+#include "ShareGate.h"
+
+#include "deepshare/Exec/Exec.h"
+#include "deepshare/Tune/Training.h"
+
+#include "llvm/Support/Error.h"
+
+#include <map>
+
+namespace deepshare::tune {
+
+/// A tensor of the training's state.
+struct StateTensor {
+  std::string Name;
+  at::Tensor Value;
+};
+
+/// What a run is for.
+struct RunMode {
+  /// BatchNormalization takes the statistics of the batch, and moves its running ones.
+  bool Training = false;
+  /// Of the gates; 0: the step.
+  double Sharpness = 0;
+};
+
+struct NetworkOutput {
+  /// The first graph output; if a Softmax makes it, what goes into that.
+  at::Tensor Logits;
+  /// The watched values, in order.
+  std::vector<at::Tensor> Watched;
+};
+
+/// A model, run by lib/Exec with its gates and normalisations under control, and its parameters as tensors.
+class Network {
+public:
+  /// \p M must outlive the network; it changes in store() only. \p Trained: which parameters get gradients; nothing:
+  /// none.
+  static llvm::Expected<std::unique_ptr<Network>> create(Model &M, std::optional<TrainedPart> Trained,
+                                                         at::Device Device);
+
+  /// What gradients move.
+  std::vector<StateTensor> &parameters() { return Trained; }
+  /// What else the training changes: running statistics, and the deviations of the gates.
+  std::vector<StateTensor> &buffers() { return Buffers; }
+  uint64_t numTrained() const;
+
+  /// Names of the values that gates compare.
+  std::vector<std::string> gateInputs() const;
+  bool hasValue(llvm::StringRef Name) const { return Values.count(Name.str()) != 0; }
+  /// Has runs return the values \p Names, which must be there.
+  void watch(llvm::ArrayRef<std::string> Names);
+
+  llvm::Expected<NetworkOutput> run(const at::Tensor &Images, RunMode Mode);
+  /// Runs \p Images to measure the deviation of what each smooth gate compares; buffers() has them afterwards.
+  llvm::Error measureGates(const at::Tensor &Images);
+
+  /// Writes the parameters and statistics into the model.
+  llvm::Error store();
+
+private:
+  Network(Model &M, std::unique_ptr<Executor> Run, at::Device Device);
+  llvm::Error findTensors(std::optional<TrainedPart> Part);
+  void takeOverGates(std::optional<TrainedPart> Part);
+  void takeOverNormalization(Node &N);
+
+  Model &M;
+  std::unique_ptr<Executor> Exec;
+  at::Device Device;
+  std::map<std::string, const Value *> Values;
+  std::vector<StateTensor> Trained, Buffers;
+  /// Constants that tensors of ours stand for.
+  std::vector<std::pair<Value *, at::Tensor>> Constants;
+  std::vector<std::pair<Node *, std::unique_ptr<TrainedMask>>> Masks;
+  std::vector<std::pair<Node *, std::unique_ptr<TrainedShare>>> Shares;
+  const Value *LogitsValue = nullptr;
+  std::vector<const Value *> WatchedValues;
+  RunMode Mode;
+  bool Measuring = false;
+};
+
+} // namespace deepshare::tune
+
+#endif // DEEPSHARE_LIB_TUNE_NETWORK_H

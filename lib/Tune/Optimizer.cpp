@@ -1,0 +1,120 @@
+//===- Optimizer.cpp - libtorch's optimisers, and what a run remembers ----===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Optimizer.h"
+
+#include "Guard.h"
+
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
+
+#include <torch/optim/adamw.h>
+#include <torch/optim/sgd.h>
+#include <torch/serialize/archive.h>
+
+#include <fstream>
+
+using namespace deepshare;
+using namespace deepshare::tune;
+
+struct Optimizer::Impl {
+  std::unique_ptr<torch::optim::Optimizer> Torch;
+};
+
+template <typename OptimizerType, typename OptionsType>
+static std::unique_ptr<torch::optim::Optimizer> make(const std::vector<at::Tensor> &Decaying,
+                                                     const std::vector<at::Tensor> &Others, OptionsType Options,
+                                                     double WeightDecay) {
+  std::vector<torch::optim::OptimizerParamGroup> Groups;
+  for (const auto &[Tensors, Decay] : {std::pair(Decaying, WeightDecay), std::pair(Others, 0.0)})
+    if (!Tensors.empty()) {
+      auto Own = std::make_unique<OptionsType>(Options);
+      Own->weight_decay(Decay);
+      Groups.emplace_back(Tensors, std::move(Own));
+    }
+  return std::make_unique<OptimizerType>(Groups, Options);
+}
+
+Optimizer::Optimizer(llvm::ArrayRef<StateTensor> Parameters, const TrainingOptions &Options)
+    : I(std::make_unique<Impl>()) {
+  std::vector<at::Tensor> Decaying, Others;
+  for (const StateTensor &P : Parameters)
+    (P.Value.dim() >= 2 && !llvm::StringRef(P.Name).ends_with(".slopes") ? Decaying : Others).push_back(P.Value);
+  if (Options.Optimizer == OptimizerKind::Sgd)
+    I->Torch = make<torch::optim::SGD>(
+        Decaying, Others,
+        torch::optim::SGDOptions(Options.LearningRate).momentum(Options.Momentum).nesterov(Options.Momentum > 0),
+        Options.WeightDecay);
+  else
+    I->Torch = make<torch::optim::AdamW>(Decaying, Others, torch::optim::AdamWOptions(Options.LearningRate),
+                                         Options.WeightDecay);
+}
+
+Optimizer::~Optimizer() = default;
+
+void Optimizer::step(double LearningRate) {
+  for (torch::optim::OptimizerParamGroup &Group : I->Torch->param_groups())
+    Group.options().set_lr(LearningRate);
+  I->Torch->step();
+}
+
+void Optimizer::clearGradients() { I->Torch->zero_grad(); }
+
+llvm::Error Optimizer::save(llvm::StringRef Path, const RunState &State, llvm::ArrayRef<StateTensor> Tensors) const {
+  return guarded(Path, [&]() -> llvm::Error {
+    torch::serialize::OutputArchive Archive;
+    Archive.write("identity", c10::IValue(State.Identity));
+    Archive.write("step", c10::IValue(static_cast<int64_t>(State.Step)));
+    Archive.write("epoch", c10::IValue(static_cast<int64_t>(State.Loader.Epoch)));
+    Archive.write("position", c10::IValue(static_cast<int64_t>(State.Loader.Position)));
+    // Keys of an archive may not hold every character that names of values do: tensors go by number.
+    for (auto [Index, T] : llvm::enumerate(Tensors))
+      Archive.write("t" + std::to_string(Index), T.Value.detach());
+    torch::serialize::OutputArchive Own;
+    I->Torch->save(Own);
+    Archive.write("optimizer", Own);
+    std::string Beside = (Path + ".new").str();
+    Archive.save_to(Beside);
+    if (std::error_code Code = llvm::sys::fs::rename(Beside, Path))
+      return llvm::createStringError(Code, Path + ": " + Code.message());
+    return llvm::Error::success();
+  });
+}
+
+llvm::Expected<RunState> Optimizer::load(llvm::StringRef Path, llvm::StringRef Identity,
+                                         llvm::ArrayRef<StateTensor> Tensors) {
+  return guarded("checkpoint " + Path.str(), [&]() -> llvm::Expected<RunState> {
+    torch::serialize::InputArchive Archive;
+    Archive.load_from(Path.str());
+    c10::IValue Read;
+    auto ReadInt = [&](const char *Key) {
+      Archive.read(Key, Read);
+      return static_cast<uint64_t>(Read.toInt());
+    };
+    RunState State;
+    Archive.read("identity", Read);
+    State.Identity = Read.toStringRef();
+    if (State.Identity != Identity)
+      return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                     Path + ": is the checkpoint of a training with another model or other options; "
+                                            "remove it to start anew");
+    State.Step = ReadInt("step");
+    State.Loader.Epoch = ReadInt("epoch");
+    State.Loader.Position = ReadInt("position");
+    at::NoGradGuard NoGrad;
+    for (auto [Index, T] : llvm::enumerate(Tensors)) {
+      at::Tensor Stored;
+      Archive.read("t" + std::to_string(Index), Stored);
+      TORCH_CHECK(Stored.sizes() == T.Value.sizes(), "tensor '", T.Name, "' has another shape");
+      at::Tensor Into = T.Value;
+      Into.copy_(Stored);
+    }
+    torch::serialize::InputArchive Own;
+    Archive.read("optimizer", Own);
+    I->Torch->load(Own);
+    return State;
+  });
+}

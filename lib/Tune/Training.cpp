@@ -1,0 +1,368 @@
+//===- Training.cpp - gradient training of a model ------------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Tune/Training.h"
+
+#include "Guard.h"
+#include "Loss.h"
+#include "Network.h"
+#include "Optimizer.h"
+
+#include "deepshare/Data/BatchLoader.h"
+#include "deepshare/IR/Fingerprint.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/SHA256.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <deque>
+#include <numbers>
+#include <numeric>
+
+using namespace deepshare;
+using namespace deepshare::tune;
+
+namespace {
+
+/// Steps that the reported loss is a mean over.
+constexpr size_t LossWindow = 50;
+
+double learningRate(const TrainingOptions &O, uint64_t Step) {
+  if (Step < O.WarmupSteps)
+    return O.LearningRate * static_cast<double>(Step + 1) / static_cast<double>(O.WarmupSteps);
+  double Done = static_cast<double>(Step - O.WarmupSteps) / static_cast<double>(O.Steps - O.WarmupSteps);
+  return O.LearningRate * 0.5 * (1 + std::cos(std::numbers::pi * Done));
+}
+
+/// The gates' sharpness; 0, the step, after the smooth part.
+double sharpness(const TrainingOptions &O, uint64_t Step) {
+  double Smooth = O.SmoothPart * static_cast<double>(O.Steps);
+  if (static_cast<double>(Step) >= Smooth)
+    return 0;
+  return O.FirstSharpness * std::pow(O.LastSharpness / O.FirstSharpness, static_cast<double>(Step) / Smooth);
+}
+
+llvm::Error checkOptions(const TrainingOptions &O, const Model *Teacher, const ImageSet &Images) {
+  auto Fail = [](const std::string &Reason) { return llvm::createStringError(Reason); };
+  if (O.Steps == 0 || O.WarmupSteps >= O.Steps)
+    return Fail(fmt::format("{} steps with {} for warm-up leave nothing to train", O.Steps, O.WarmupSteps));
+  struct {
+    const char *Name;
+    double Value, Least, Most;
+  } const Ranges[] = {
+      {"learning rate", O.LearningRate, 0, INFINITY},
+      {"momentum", O.Momentum, 0, 1},
+      {"weight decay", O.WeightDecay, 0, INFINITY},
+      {"clipping norm", O.ClipNorm, 0, INFINITY},
+      {"decay of the moving average", O.EmaDecay, 0, 1},
+      {"temperature", O.Temperature, 1e-3, 1e3},
+      {"weight of the teacher", O.TeacherWeight, 0, INFINITY},
+      {"weight of the activations", O.ActivationWeight, 0, INFINITY},
+      {"weight of the labels", O.LabelWeight, 0, INFINITY},
+      {"label smoothing", O.LabelSmoothing, 0, 1},
+      {"smooth part", O.SmoothPart, 0, 1},
+      {"first sharpness", O.FirstSharpness, 1e-3, 1e6},
+      {"last sharpness", O.LastSharpness, 1e-3, 1e6},
+  };
+  for (const auto &R : Ranges)
+    if (!std::isfinite(R.Value) || R.Value < R.Least || R.Value > R.Most)
+      return Fail(fmt::format("expected a {} from {} to {}, got {}", R.Name, R.Least, R.Most, R.Value));
+  bool UsesTeacher = Teacher && (O.TeacherWeight > 0 || O.ActivationWeight > 0);
+  if (!UsesTeacher && O.LabelWeight == 0)
+    return Fail("nothing to train for: give a teacher, or labels and a weight for them");
+  for (const ImageSet *Set : {&Images, O.HeldOut})
+    if (Set && !Set->hasLabels() && (Set == &Images ? O.LabelWeight > 0 : !Teacher))
+      return Fail(Set == &Images ? "training for labels needs images with labels"
+                                 : "held-out images without labels need a teacher");
+  return llvm::Error::success();
+}
+
+/// Names the model with its weights, the data and every option that the course of the training depends on.
+std::string trainingIdentity(const Model &M, const ImageSet &Images, const TrainingOptions &O) {
+  std::string Text = structureFingerprint(M);
+  const Augmentation &A = O.Augment;
+  Text += fmt::format("/{}/{}/{}/{}/{}/{}/{}/{}", O.Steps, O.BatchSize, O.Seed, int(O.Train), int(O.Optimizer),
+                      O.LearningRate, O.WarmupSteps, O.Momentum);
+  Text += fmt::format("/{}/{}/{}/{}/{}/{}/{}/{}", O.WeightDecay, O.ClipNorm, O.EmaDecay, O.TeacherWeight, O.Temperature,
+                      O.ActivationWeight, O.LabelWeight, O.LabelSmoothing);
+  Text += fmt::format("/{}/{}/{}/{}/{}/{}/{}", O.SmoothPart, O.FirstSharpness, O.LastSharpness, A.Flip, A.CropPadding,
+                      A.Cutout, A.MixupAlpha);
+  Text += fmt::format("/{}", Images.size());
+  llvm::SHA256 Hash;
+  Hash.update(Text);
+  for (const Value *Init : M.graph().initializers())
+    if (const Tensor *T = Init->initializer())
+      Hash.update(llvm::StringRef(T->bytes().data(), T->bytes().size()));
+  return llvm::toHex(Hash.final(), /*LowerCase=*/true);
+}
+
+/// One training from start to end.
+class Trainer {
+public:
+  Trainer(Model &M, const ImageSet &Images, const TrainingOptions &Options)
+      : M(M), Images(Images), Options(Options), Device(at::kCPU), Identity(trainingIdentity(M, Images, Options)) {}
+
+  llvm::Error prepare(const Model *TeacherModel);
+  llvm::Expected<TrainingResult> train(const std::function<void(const TrainingStep &)> &Report);
+
+private:
+  at::Tensor tensorOf(const std::vector<float> &Pixels, uint64_t Count, const ImageSet &Set) const;
+  llvm::Error measureGates();
+  llvm::Expected<double> step(const Batch &Images, uint64_t Number);
+  llvm::Expected<double> measureAccuracy();
+  llvm::Error checkpoint(uint64_t Step, LoaderState Loader);
+  std::vector<StateTensor> state() const;
+  void average();
+  void swapAverage();
+
+  Model &M;
+  const ImageSet &Images;
+  const TrainingOptions &Options;
+  at::Device Device;
+  /// Of the checkpoints.
+  std::string Identity;
+  std::unique_ptr<Model> TeacherCopy;
+  std::unique_ptr<Network> Student, Teacher;
+  std::unique_ptr<Optimizer> Optimizing;
+  /// Moving averages of parameters and buffers, in their order; empty without.
+  std::vector<at::Tensor> Averages;
+  TrainingResult Result;
+};
+
+llvm::Error Trainer::prepare(const Model *TeacherModel) {
+  llvm::Expected<std::unique_ptr<Network>> Made = Network::create(M, Options.Train, Device);
+  if (!Made)
+    return Made.takeError();
+  Student = std::move(*Made);
+  if (Student->parameters().empty())
+    return llvm::createStringError(Options.Train == TrainedPart::Slopes ? "the model has no free slopes to train"
+                                                                        : "the model has no parameters to train");
+  Result.Parameters = Student->numTrained();
+  if (TeacherModel) {
+    TeacherCopy = TeacherModel->clone();
+    llvm::Expected<std::unique_ptr<Network>> MadeTeacher = Network::create(*TeacherCopy, std::nullopt, Device);
+    if (!MadeTeacher)
+      return MadeTeacher.takeError();
+    Teacher = std::move(*MadeTeacher);
+    if (Options.ActivationWeight > 0) {
+      std::vector<std::string> Common;
+      for (const std::string &Name : Student->gateInputs())
+        if (Teacher->hasValue(Name))
+          Common.push_back(Name);
+      if (Common.empty())
+        return llvm::createStringError("no gate's input has the name of a value of the teacher");
+      Student->watch(Common);
+      Teacher->watch(Common);
+      Result.MatchedGates = Common.size();
+    }
+  }
+  if (llvm::Error E = measureGates())
+    return E;
+  return guarded("cannot prepare the training", [&]() -> llvm::Error {
+    Optimizing = std::make_unique<Optimizer>(Student->parameters(), Options);
+    if (Options.EmaDecay > 0)
+      for (const auto *Tensors : {&Student->parameters(), &Student->buffers()})
+        for (const StateTensor &T : *Tensors)
+          Averages.push_back(T.Value.detach().clone());
+    return llvm::Error::success();
+  });
+}
+
+at::Tensor Trainer::tensorOf(const std::vector<float> &Pixels, uint64_t Count, const ImageSet &Set) const {
+  std::vector<int64_t> Shape{static_cast<int64_t>(Count)};
+  llvm::append_range(Shape, Set.shape());
+  return at::from_blob(const_cast<float *>(Pixels.data()), Shape, at::kFloat).to(Device);
+}
+
+llvm::Error Trainer::measureGates() {
+  std::vector<uint64_t> Indices(std::min<uint64_t>(Images.size(), 128));
+  std::iota(Indices.begin(), Indices.end(), 0);
+  std::vector<float> Pixels(Indices.size() * *numElements(Images.shape()));
+  if (llvm::Error E = Images.batch(Indices, Pixels))
+    return E;
+  return guarded("cannot run the model",
+                 [&] { return Student->measureGates(tensorOf(Pixels, Indices.size(), Images)); });
+}
+
+std::vector<StateTensor> Trainer::state() const {
+  std::vector<StateTensor> All = Student->parameters();
+  llvm::append_range(All, Student->buffers());
+  for (const at::Tensor &T : Averages)
+    All.push_back({"average", T});
+  return All;
+}
+
+llvm::Error Trainer::checkpoint(uint64_t Step, LoaderState Loader) {
+  return Optimizing->save(Options.Checkpoint, {Step, Loader, Identity}, state());
+}
+
+/// Scales all gradients down so that their norm is at most \p Most.
+static void clipGradients(llvm::ArrayRef<StateTensor> Parameters, double Most) {
+  double Squares = 0;
+  for (const StateTensor &P : Parameters)
+    if (P.Value.grad().defined())
+      Squares += P.Value.grad().square().sum().item<double>();
+  double Norm = std::sqrt(Squares);
+  if (Norm > Most)
+    for (const StateTensor &P : Parameters)
+      if (at::Tensor Gradient = P.Value.grad(); Gradient.defined())
+        Gradient.mul_(Most / Norm);
+}
+
+llvm::Expected<double> Trainer::step(const Batch &Input, uint64_t Number) {
+  return guarded(fmt::format("step {}", Number + 1), [&]() -> llvm::Expected<double> {
+    at::Tensor Pixels = tensorOf(Input.Images, Input.Indices.size(), Images);
+    std::optional<NetworkOutput> Target;
+    if (Teacher) {
+      at::NoGradGuard NoGrad;
+      llvm::Expected<NetworkOutput> Output = Teacher->run(Pixels, {});
+      if (!Output)
+        return Output.takeError();
+      Target = std::move(*Output);
+    }
+    llvm::Expected<NetworkOutput> Output = Student->run(Pixels, {/*Training=*/true, sharpness(Options, Number)});
+    if (!Output)
+      return Output.takeError();
+    at::Tensor Loss = trainingLoss(*Output, Target ? &*Target : nullptr, Input, Options);
+    double Value = Loss.item<double>();
+    if (!std::isfinite(Value))
+      return llvm::createStringError(fmt::format(
+          "the loss is {} in step {}; lower the learning rate ({}) or clip the gradients{}", Value, Number + 1,
+          Options.LearningRate, Options.Checkpoint.empty() ? "" : "; the last good state is in " + Options.Checkpoint));
+    Optimizing->clearGradients();
+    Loss.backward();
+    if (Options.ClipNorm > 0)
+      clipGradients(Student->parameters(), Options.ClipNorm);
+    Optimizing->step(learningRate(Options, Number));
+    average();
+    return Value;
+  });
+}
+
+void Trainer::average() {
+  at::NoGradGuard NoGrad;
+  size_t Index = 0;
+  if (!Averages.empty())
+    for (const auto *Tensors : {&Student->parameters(), &Student->buffers()})
+      for (const StateTensor &T : *Tensors)
+        Averages[Index++].lerp_(T.Value, 1 - Options.EmaDecay);
+}
+
+/// Exchanges the weights with their averages.
+void Trainer::swapAverage() {
+  at::NoGradGuard NoGrad;
+  size_t Index = 0;
+  if (!Averages.empty())
+    for (auto *Tensors : {&Student->parameters(), &Student->buffers()})
+      for (StateTensor &T : *Tensors) {
+        at::Tensor Kept = T.Value.clone();
+        T.Value.copy_(Averages[Index]);
+        Averages[Index++].copy_(Kept);
+      }
+}
+
+llvm::Expected<double> Trainer::measureAccuracy() {
+  const ImageSet &Set = *Options.HeldOut;
+  return guarded("held-out images", [&]() -> llvm::Expected<double> {
+    at::NoGradGuard NoGrad;
+    uint64_t Right = 0, All = 0, ImageSize = *numElements(Set.shape());
+    for (uint64_t First = 0; First < Set.size(); First += Options.BatchSize) {
+      std::vector<uint64_t> Indices(std::min(Options.BatchSize, Set.size() - First));
+      std::iota(Indices.begin(), Indices.end(), First);
+      std::vector<float> Pixels(Indices.size() * ImageSize);
+      if (llvm::Error E = Set.batch(Indices, Pixels))
+        return E;
+      at::Tensor Input = tensorOf(Pixels, Indices.size(), Set), Expected;
+      if (Set.hasLabels()) {
+        std::vector<int64_t> Labels;
+        for (uint64_t Index : Indices)
+          Labels.push_back(Set.label(Index));
+        Expected = at::tensor(Labels, at::kLong).to(Device);
+      } else {
+        llvm::Expected<NetworkOutput> Output = Teacher->run(Input, {});
+        if (!Output)
+          return Output.takeError();
+        Expected = Output->Logits;
+      }
+      llvm::Expected<NetworkOutput> Output = Student->run(Input, {});
+      if (!Output)
+        return Output.takeError();
+      auto [BatchRight, BatchAll] = countCorrect(Output->Logits, Expected);
+      Right += BatchRight;
+      All += BatchAll;
+    }
+    return static_cast<double>(Right) / static_cast<double>(All);
+  });
+}
+
+llvm::Expected<TrainingResult> Trainer::train(const std::function<void(const TrainingStep &)> &Report) {
+  RunState State;
+  if (!Options.Checkpoint.empty() && llvm::sys::fs::exists(Options.Checkpoint)) {
+    llvm::Expected<RunState> Loaded = Optimizing->load(Options.Checkpoint, Identity, state());
+    if (!Loaded)
+      return Loaded.takeError();
+    State = *Loaded;
+  }
+  Result.ResumedAt = State.Step;
+  LoaderOptions Loading;
+  Loading.BatchSize = Options.BatchSize;
+  Loading.Seed = Options.Seed;
+  Loading.Threads = Options.LoaderThreads;
+  Loading.Augment = Options.Augment;
+  llvm::Expected<std::unique_ptr<BatchLoader>> Loader = BatchLoader::create(Images, Loading, State.Loader);
+  if (!Loader)
+    return Loader.takeError();
+
+  std::deque<double> Losses;
+  for (uint64_t Number = State.Step; Number < Options.Steps; ++Number) {
+    llvm::Expected<Batch> Input = (*Loader)->next();
+    if (!Input)
+      return Input.takeError();
+    llvm::Expected<double> Loss = step(*Input, Number);
+    if (!Loss)
+      return Loss.takeError();
+    Losses.push_back(*Loss);
+    if (Losses.size() > LossWindow)
+      Losses.pop_front();
+    uint64_t Done = Number + 1;
+    bool IsLast = Done == Options.Steps;
+    TrainingStep Told{Done, Options.Steps, *Loss, learningRate(Options, Number), sharpness(Options, Number), {}};
+    if (Options.HeldOut && (IsLast || (Options.EvaluateEvery && Done % Options.EvaluateEvery == 0))) {
+      swapAverage();
+      llvm::Expected<double> Accuracy = measureAccuracy();
+      swapAverage();
+      if (!Accuracy)
+        return Accuracy.takeError();
+      Result.Accuracy = Told.Accuracy = *Accuracy;
+    }
+    if (!Options.Checkpoint.empty() && !IsLast && Done % Options.CheckpointEvery == 0)
+      if (llvm::Error E = checkpoint(Done, Input->Next))
+        return E;
+    if (Report)
+      Report(Told);
+  }
+  Result.Loss = Losses.empty() ? 0 : std::accumulate(Losses.begin(), Losses.end(), 0.0) / Losses.size();
+  swapAverage();
+  if (llvm::Error E = guarded("cannot store the weights", [&] { return Student->store(); }))
+    return E;
+  return Result;
+}
+
+} // namespace
+
+llvm::Expected<TrainingResult> deepshare::trainModel(Model &M, const Model *Teacher, const ImageSet &Images,
+                                                     const TrainingOptions &Options,
+                                                     const std::function<void(const TrainingStep &)> &Report) {
+  if (llvm::Error E = checkOptions(Options, Teacher, Images))
+    return E;
+  Trainer Run(M, Images, Options);
+  if (llvm::Error E = Run.prepare(Teacher))
+    return E;
+  return Run.train(Report);
+}
