@@ -41,6 +41,9 @@ private:
 };
 } // namespace
 
+/// A function has a fixed number of inputs: each number of masks has an overload.
+static std::string shareOverload(size_t MaskCount) { return "m" + std::to_string(MaskCount); }
+
 static Function makeFunction(Model &M, llvm::StringRef Name, llvm::StringRef Overload) {
   Function F;
   F.Domain = ShareDomain.str();
@@ -71,7 +74,7 @@ static Function makeDReLU(Model &M, bool WithBlock) {
 /// Y = X * Where(Gather(Concat(M1..Mk), max(mask, 0)), on, off), on and off seen as [C, 1, ..., 1]. Where mask is -1
 /// the two slopes are equal, so that it does not matter which bit is gathered.
 static Function makeDReLUShare(Model &M, unsigned MaskCount) {
-  Function F = makeFunction(M, "DReLUShare", std::to_string(MaskCount));
+  Function F = makeFunction(M, "DReLUShare", shareOverload(MaskCount));
   F.AttributeNames = {"mask", "on", "off"};
   BodyBuilder B(*F.Body);
   Value *X = F.Body->addInput("X", std::nullopt);
@@ -145,7 +148,7 @@ Value *deepshare::insertDReLUShare(Graph::iterator Before, Value *X, llvm::Array
   Value *Y = G.insert(Before, "DReLUShare", Inputs, Name, ShareDomain);
   Y->setType(X->type());
   Node &N = *Y->producer();
-  N.setOverload(std::to_string(Masks.size()));
+  N.setOverload(shareOverload(Masks.size()));
   N.setAttribute("mask", MaskIndex.vec());
   N.setAttribute("on", On.vec());
   N.setAttribute("off", Off.vec());

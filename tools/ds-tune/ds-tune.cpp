@@ -7,7 +7,7 @@
 #include "Metrics.h"
 #include "Options.h"
 
-#include "common/Progress.h"
+#include "common/ProgressBar.h"
 
 #include "deepshare/ONNX/ONNX.h"
 #include "deepshare/Tune/Training.h"
@@ -56,16 +56,16 @@ static llvm::Error tune(TuneOptions &Options) {
     Metrics = std::move(*Opened);
   }
 
-  std::optional<Progress> Bar;
+  std::optional<ProgressBar> Bar;
   if (!Options.Quiet)
-    Bar.emplace(llvm::errs(), "tuning");
+    Bar.emplace();
   std::string Accuracy;
   auto Report = [&](const TrainingStep &Step) {
     if (Step.Accuracy)
       Accuracy = fmt::format(", held-out {:.2f} %", *Step.Accuracy * 100);
     if (Bar)
-      Bar->update(Step.Step, Step.Steps,
-                  fmt::format(" loss {:.4f}, lr {:.2g}{}", Step.Loss, Step.LearningRate, Accuracy));
+      Bar->update("tuning", Step.Step, Step.Steps,
+                  fmt::format("loss {:.4f}, lr {:.2g}{}", Step.Loss, Step.LearningRate, Accuracy));
     if (Metrics)
       Metrics->write(Step);
   };

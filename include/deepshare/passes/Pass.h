@@ -19,6 +19,7 @@
 #include "llvm/Support/Error.h"
 
 #include <functional>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -29,17 +30,18 @@ namespace deepshare {
 
 /// What passes hand to each other, and what the driver hands to them.
 struct PassContext {
-  /// Calibration images, if the user gave any, and how many of them to use.
+  /// Calibration images, if the user gave any.
   const ImageSet *Images = nullptr;
-  uint64_t ImageCount = 0;
   uint64_t Seed = 0;
   CostModel Cost;
-  /// Set by `observe`, read by `plan`.
+  /// Told of long work: what it is, steps done, steps in all. May be empty.
+  std::function<void(llvm::StringRef Task, uint64_t Done, uint64_t Total)> Progress;
+  /// Set by `observe-gates`, read by `plan-gates`.
   std::optional<GateStatistics> Statistics;
-  /// Set by `plan` or by the driver (--plan), read by `share-gates`.
+  /// Set by `plan-gates` or by the driver (--plan), read by `share-gates`.
   std::optional<SharePlan> Plan;
   /// The canonical model as it was before `share-gates`, which sets it; read by `repair`.
-  std::shared_ptr<const Model> Original;
+  std::shared_ptr<Model> Original;
 };
 
 /// What a pass counted while it ran: a description ("nodes folded") and a number, in the order to print.
@@ -69,8 +71,8 @@ public:
   void set(llvm::StringRef Name, llvm::StringRef Value);
   /// The value of option \p Name, which the pass must declare.
   llvm::StringRef get(llvm::StringRef Name) const;
-  /// The value as a number; an error names the option and what was given.
-  llvm::Expected<int64_t> getInt(llvm::StringRef Name) const;
+  /// The value as a whole number of at least \p Least; an error names the option and what was given.
+  llvm::Expected<int64_t> getInt(llvm::StringRef Name, int64_t Least = std::numeric_limits<int64_t>::min()) const;
   llvm::Expected<double> getDouble(llvm::StringRef Name) const;
 
 private:

@@ -1,0 +1,275 @@
+//===- Repair.cpp - closed-form repair of a rewritten model ---------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// Both models are run side by side, node by node, on all images at once, so that every activation is computed once. The
+// walk over the rewritten model leads; the original is run just far enough to give the targets of the next layer.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Tune/Repair.h"
+
+#include "LinearLayer.h"
+#include "Stepper.h"
+
+#include "deepshare/IR/ShareOps.h"
+
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringMap.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <numeric>
+#include <random>
+
+using namespace deepshare;
+
+namespace {
+
+/// The value that a layer's output should have: that of the original, plus what the other operand of a following Add is
+/// short of.
+struct Target {
+  const Value *Original = nullptr;
+  const Value *OriginalOther = nullptr; ///< null without a residual branch
+  const Value *Other = nullptr;
+};
+
+class Repairer {
+public:
+  Repairer(Model &M, const Model &Original, const RepairOptions &Options)
+      : M(M), Options(Options), New(M), Old(Original) {
+    for (const Node &N : Original.graph())
+      for (const Value *Output : N.outputs())
+        OriginalByName[Output->name()] = Output;
+  }
+
+  llvm::Expected<RepairResult> run(const ImageSet &Images) {
+    if (llvm::Error E = loadImages(Images))
+      return E;
+    llvm::DenseMap<const Node *, Target> Targets = findTargets();
+    for (Node &N : M.graph()) {
+      if (auto Found = Targets.find(&N); Found != Targets.end()) {
+        if (llvm::Error E = repairNode(N, Found->second))
+          return E;
+        if (Options.Progress)
+          Options.Progress(++Done, Targets.size());
+      }
+      if (llvm::Error E = New.step(N))
+        return E;
+    }
+    return std::move(Result);
+  }
+
+private:
+  //===--------------------------------------------------------------------===//
+  // Images
+  //===--------------------------------------------------------------------===//
+
+  llvm::Error loadImages(const ImageSet &Images) {
+    Graph &G = M.graph();
+    if (llvm::count_if(G.inputs(), [](const Value *Input) { return !Input->isInitializer(); }) != 1)
+      return llvm::createStringError("repair needs a model with one input");
+    uint64_t Count = Options.Images ? std::min(Options.Images, Images.size()) : Images.size();
+    uint64_t PerImage = peakActivationBytes(M.graph()) + peakActivationBytes(Old.model().graph());
+    Count = std::min(Count, std::max<uint64_t>(2 * Options.Batch, Options.Memory / std::max<uint64_t>(PerImage, 1)));
+    uint64_t BatchCount = Count / Options.Batch;
+    if (BatchCount < 2)
+      return llvm::createStringError(
+          fmt::format("repair needs at least {} images (two batches), got {}", 2 * Options.Batch, Images.size()));
+    Result.Images = BatchCount * Options.Batch;
+    HeldOutBatches = std::max<uint64_t>(1, std::llround(Options.HeldOut * BatchCount));
+
+    std::vector<uint64_t> Order(Images.size());
+    std::iota(Order.begin(), Order.end(), 0);
+    std::mt19937_64 Random(Options.Seed);
+    std::shuffle(Order.begin(), Order.end(), Random);
+    llvm::SmallVector<int64_t> Shape{static_cast<int64_t>(Options.Batch)};
+    llvm::append_range(Shape, Images.shape());
+    std::vector<at::Tensor> Batches;
+    for (uint64_t B = 0; B < BatchCount; ++B) {
+      at::Tensor Batch = at::empty(at::IntArrayRef(Shape.data(), Shape.size()), at::kFloat);
+      if (llvm::Error E = Images.batch(llvm::ArrayRef(Order).slice(B * Options.Batch, Options.Batch),
+                                       {Batch.data_ptr<float>(), static_cast<size_t>(Batch.numel())}))
+        return E;
+      Batches.push_back(Batch);
+    }
+    if (llvm::Error E = New.setInput(Batches))
+      return E;
+    return Old.setInput(Batches);
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Targets
+  //===--------------------------------------------------------------------===//
+
+  /// Which nodes are re-fitted, and to what. Pins the original's values until they were used.
+  llvm::DenseMap<const Node *, Target> findTargets() {
+    llvm::DenseMap<const Node *, Target> Targets;
+    llvm::DenseSet<const Value *> Defined;
+    for (Node &N : M.graph()) {
+      const Value *Counterpart = N.numOutputs() ? OriginalByName.lookup(N.output()->name()) : nullptr;
+      if (Counterpart && (LinearLayer::match(N) || hasSlopes(N, *Counterpart))) {
+        Target T{Counterpart};
+        findResidual(N, T, Defined);
+        Targets[&N] = T;
+        Old.pin(T.Original);
+        if (T.Other) {
+          Old.pin(T.OriginalOther);
+          New.pin(T.Other);
+        }
+      }
+      for (const Value *Output : N.outputs())
+        Defined.insert(Output);
+    }
+    return Targets;
+  }
+
+  /// Fills the residual part where N's only use is an Add whose other operand is known before N, in both models.
+  void findResidual(const Node &N, Target &T, const llvm::DenseSet<const Value *> &Defined) const {
+    const Value *Other = otherOperand(*N.output());
+    const Value *OriginalOther = otherOperand(*T.Original);
+    if (!Other || !OriginalOther || !Defined.contains(Other))
+      return;
+    T.Other = Other;
+    T.OriginalOther = OriginalOther;
+  }
+
+  static const Value *otherOperand(const Value &V) {
+    if (V.uses().size() != 1 || V.isGraphOutput())
+      return nullptr;
+    const Use &U = V.uses().front();
+    if (!U.User->is("Add") || U.User->parent() != V.parent())
+      return nullptr;
+    const Value *Other = U.User->input(1 - U.Index);
+    return Other == &V || Other->constant() ? nullptr : Other;
+  }
+
+  //===--------------------------------------------------------------------===//
+  // Fits
+  //===--------------------------------------------------------------------===//
+
+  llvm::Error repairNode(Node &N, const Target &T) {
+    if (llvm::Error E = Old.advanceTo(*T.Original->producer()))
+      return E;
+    if (T.OriginalOther && T.OriginalOther->producer())
+      if (llvm::Error E = Old.advanceTo(*T.OriginalOther->producer()))
+        return E;
+    std::vector<at::Tensor> Wanted = Old.value(T.Original);
+    if (T.Other)
+      for (size_t B = 0; B < Wanted.size(); ++B)
+        Wanted[B] = Wanted[B] + Old.value(T.OriginalOther)[B] - New.value(T.Other)[B];
+    llvm::Error E = LinearLayer::match(N) ? fitLayer(N, Wanted) : fitSlopes(N, Wanted);
+    Old.unpin(T.Original);
+    if (T.Other) {
+      Old.unpin(T.OriginalOther);
+      New.unpin(T.Other);
+    }
+    return E;
+  }
+
+  llvm::Error fitLayer(Node &N, llvm::ArrayRef<at::Tensor> Wanted) {
+    std::optional<LinearLayer> Layer = LinearLayer::match(N);
+    const std::vector<at::Tensor> &Inputs = New.value(N.input(0));
+    int64_t Rows = static_cast<int64_t>(Options.Rows / Inputs.size());
+    RepairedLayer Row{N.output()->name().str(), 0, 0, 0};
+    for (int64_t Group = 0; Group < Layer->groups(); ++Group) {
+      NormalEquations Train(Layer->features(), Layer->outputs());
+      NormalEquations HeldOut = Train + Train;
+      for (size_t B = 0; B < Inputs.size(); ++B) {
+        auto [A, T] = Layer->rows(Group, Inputs[B], Wanted[B], Rows, Options.Seed + B);
+        (B + HeldOutBatches < Inputs.size() ? Train : HeldOut).add(A, T);
+      }
+      RidgeFit Fit = fitRidge(Train, HeldOut, Layer->weights(Group), Layer->hasBias());
+      Layer->setWeights(Group, Fit.Weights);
+      Row.ErrorBefore += Fit.ErrorBefore / Layer->groups();
+      Row.ErrorAfter += Fit.ErrorAfter / Layer->groups();
+      Row.Ridge = std::max(Row.Ridge, Fit.Ridge);
+    }
+    if (llvm::Error E = Layer->store(M.graph()))
+      return E;
+    Result.Layers.push_back(std::move(Row));
+    return llvm::Error::success();
+  }
+
+  /// A node that multiplies channels by slopes that a plan made: a DReLUShare, or a Mul in a gate's place.
+  static bool hasSlopes(const Node &N, const Value &Counterpart) {
+    return isDReLUShare(N) || (N.is("Mul") && !Counterpart.producer()->is("Mul") && N.input(1)->constant());
+  }
+
+  /// Slopes 0, 1 and -1 need no product: they are a choice of the plan's and stay.
+  static bool isFree(float Slope) { return Slope != 0 && Slope != 1 && Slope != -1; }
+
+  /// Sums over images and positions of [images, channels, positions], in double.
+  static at::Tensor channelSums(const at::Tensor &X) { return X.sum(std::vector<int64_t>{0, 2}).to(at::kDouble); }
+
+  llvm::Error fitSlopes(Node &N, llvm::ArrayRef<at::Tensor> Wanted) {
+    if (!isDReLUShare(N))
+      return fitScale(N, Wanted);
+    std::vector<int64_t> Mask = N.intsAttribute("mask");
+    std::vector<float> On = *N.attributeAs<std::vector<float>>("on");
+    std::vector<float> Off = *N.attributeAs<std::vector<float>>("off");
+    at::Tensor Index = at::tensor(Mask, at::kLong);
+    at::Tensor IsGated = Index.ge(0);
+    at::Tensor Sums = at::zeros({4, Index.size(0)}, at::kDouble); // d x y, d x^2, (1-d) x y, (1-d) x^2
+    for (size_t B = 0; B < Wanted.size(); ++B) {
+      at::Tensor X = New.value(N.input(0))[B].flatten(2);
+      std::vector<at::Tensor> Masks;
+      for (unsigned I = 1; I < N.numInputs(); ++I)
+        Masks.push_back(New.value(N.input(I))[B].flatten(2));
+      at::Tensor Bits = at::cat(Masks, 1).index_select(1, Index.clamp_min(0)).to(at::kFloat);
+      at::Tensor Product = X * Wanted[B].flatten(2), Square = X * X;
+      at::Tensor Batch = at::stack({channelSums(Product * Bits), channelSums(Square * Bits),
+                                    channelSums(Product * (1 - Bits)), channelSums(Square * (1 - Bits))});
+      Sums += Batch;
+    }
+    // A channel without a gate has one slope for both halves.
+    at::Tensor Both = at::stack({Sums[0] + Sums[2], Sums[1] + Sums[3], Sums[0] + Sums[2], Sums[1] + Sums[3]});
+    Sums = at::where(IsGated, Sums, Both);
+    auto Sum = Sums.accessor<double, 2>();
+    for (size_t C = 0; C < Mask.size(); ++C) {
+      if (isFree(On[C]) && Sum[1][C] > 0)
+        On[C] = Sum[0][C] / Sum[1][C];
+      if (isFree(Off[C]) && Sum[3][C] > 0)
+        Off[C] = Sum[2][C] / Sum[3][C];
+    }
+    N.setAttribute("on", On);
+    N.setAttribute("off", Off);
+    return llvm::Error::success();
+  }
+
+  /// Mul by a constant per channel, shaped [C, 1, ..., 1].
+  llvm::Error fitScale(Node &N, llvm::ArrayRef<at::Tensor> Wanted) {
+    const Tensor &Factor = *N.input(1)->constant();
+    std::vector<float> Slopes = Factor.toVector<float>();
+    at::Tensor Product = at::zeros({static_cast<int64_t>(Slopes.size())}, at::kDouble), Square = Product.clone();
+    for (size_t B = 0; B < Wanted.size(); ++B) {
+      at::Tensor X = New.value(N.input(0))[B].flatten(2);
+      Product += channelSums(X * Wanted[B].flatten(2));
+      Square += channelSums(X * X);
+    }
+    for (size_t C = 0; C < Slopes.size(); ++C)
+      if (double S = Square[C].item<double>(); isFree(Slopes[C]) && S > 0)
+        Slopes[C] = Product[C].item<double>() / S;
+    N.input(1)->setInitializer(Tensor::of<float>(Factor.dims(), Slopes));
+    return llvm::Error::success();
+  }
+
+  Model &M;
+  const RepairOptions &Options;
+  Stepper New, Old;
+  llvm::StringMap<const Value *> OriginalByName;
+  uint64_t HeldOutBatches = 1;
+  uint64_t Done = 0;
+  RepairResult Result;
+};
+
+} // namespace
+
+llvm::Expected<RepairResult> deepshare::repairModel(Model &M, const Model &Original, const ImageSet &Images,
+                                                    const RepairOptions &Options) {
+  c10::InferenceMode Guard;
+  return Repairer(M, Original, Options).run(Images);
+}
