@@ -13,8 +13,6 @@ using namespace deepshare;
 // Value
 //===----------------------------------------------------------------------===//
 
-bool Value::isGraphOutput() const { return OutputUses != 0; }
-
 void Value::setInitializer(Tensor NewInit) {
   assert(IsInitializer && "not an initialiser");
   Init = std::move(NewInit);
@@ -31,12 +29,15 @@ void Value::replaceUsesIf(Value *New, llvm::function_ref<bool(const Use &)> Pred
 
 void Value::replaceAllUsesWith(Value *New) {
   replaceUsesIf(New, [](const Use &) { return true; });
-  if (!isGraphOutput())
+  bool WasInterface = llvm::is_contained(OutputOf, Parent);
+  assert((!WasInterface || (New->producer() && !New->isGraphOutput())) &&
+         "the new value cannot take over the output's name");
+  while (isGraphOutput()) {
+    Graph *G = OutputOf.back();
+    G->setOutput(llvm::find(G->Outputs, this) - G->Outputs.begin(), New);
+  }
+  if (!WasInterface)
     return;
-  assert(New->producer() && !New->isGraphOutput() && "the new value cannot take over the output's name");
-  for (unsigned I = 0; I < Parent->Outputs.size(); ++I)
-    if (Parent->Outputs[I] == this)
-      Parent->setOutput(I, New);
   std::swap(Name, New->Name);
   New->Type = Type;
   New->Unmodelled = Unmodelled;
@@ -159,7 +160,18 @@ llvm::SmallVector<Graph *, 2> Node::subgraphs() const {
 
 Graph::~Graph() {
   // Uses first, so that no node is taken down while a value of it is still used.
-  walk([](Node &N) { N.dropAllInputs(); });
+  clearOutputs();
+  walk([](Node &N) {
+    N.dropAllInputs();
+    for (Graph *Subgraph : N.subgraphs())
+      Subgraph->clearOutputs();
+  });
+}
+
+void Graph::clearOutputs() {
+  for (Value *Output : Outputs)
+    Output->OutputOf.erase(llvm::find(Output->OutputOf, this));
+  Outputs.clear();
 }
 
 Value *Graph::addInput(llvm::StringRef ValueName, std::optional<TensorType> Type) {
@@ -219,13 +231,14 @@ void Graph::eraseInitializer(Value *Initializer) {
 
 void Graph::addOutput(Value *Output) {
   Outputs.push_back(Output);
-  ++Output->OutputUses;
+  Output->OutputOf.push_back(this);
 }
 
 void Graph::setOutput(unsigned Index, Value *New) {
-  --Outputs[Index]->OutputUses;
+  Value *Old = Outputs[Index];
+  Old->OutputOf.erase(llvm::find(Old->OutputOf, this));
   Outputs[Index] = New;
-  ++New->OutputUses;
+  New->OutputOf.push_back(this);
 }
 
 Node *Graph::insertNode(iterator Before, llvm::StringRef OpType, llvm::ArrayRef<Value *> NodeInputs,

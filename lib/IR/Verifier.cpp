@@ -7,19 +7,21 @@
 #include "deepshare/IR/Verifier.h"
 
 #include "llvm/ADT/DenseSet.h"
-#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringMap.h"
 
 #include <fmt/format.h>
 
 using namespace deepshare;
 
 namespace {
+/// What all graphs of a verification share: the uses that values list. Each is an input of a node.
+using UseSet = llvm::DenseSet<std::pair<const Node *, unsigned>>;
+
 /// Walks a graph in order and keeps what is defined so far; a subgraph sees what its surroundings defined before it.
 class GraphVerifier {
 public:
-  GraphVerifier(const Graph &G, const Node *ParentNode, const llvm::DenseSet<const Value *> &Outer,
-                const llvm::StringSet<> &OuterNames)
-      : G(G), ParentNode(ParentNode), Defined(Outer), Names(OuterNames) {}
+  GraphVerifier(const Graph &G, const Node *ParentNode, const GraphVerifier *Outer, UseSet &ListedUses)
+      : G(G), ParentNode(ParentNode), Outer(Outer), ListedUses(ListedUses) {}
 
   llvm::Error run() {
     if (G.parentNode() != ParentNode)
@@ -34,8 +36,10 @@ public:
       if (llvm::Error E = checkNode(N))
         return E;
     for (const Value *Output : G.outputs()) {
-      if (!Output || !Defined.contains(Output))
+      if (!Output || !isDefined(*Output))
         return fail(fmt::format("graph output '{}' is not defined", Output ? Output->name() : ""));
+      if (lookup(Output->name()) != Output)
+        return fail(fmt::format("graph output '{}' is hidden by another value of this name", Output->name()));
       if (!Output->isGraphOutput())
         return fail(fmt::format("graph output '{}' does not know that it is one", Output->name()));
     }
@@ -51,22 +55,35 @@ private:
                                                N.displayName().str(), N.opType().str(), Reason));
   }
 
+  bool isDefined(const Value &V) const { return Defined.contains(&V) || (Outer && Outer->isDefined(V)); }
+
+  // The value that a reader of the file would find under a name here.
+  const Value *lookup(llvm::StringRef Name) const {
+    if (const Value *Found = Names.lookup(Name))
+      return Found;
+    return Outer ? Outer->lookup(Name) : nullptr;
+  }
+
   llvm::Error define(const Value &V) {
     if (V.parent() != &G)
       return fail(fmt::format("value '{}' belongs to another graph", V.name().str()));
-    if (!V.name().empty() && !Names.insert(V.name()).second)
+    if (V.name().empty()) {
+      if (!V.isDead() || !V.producer())
+        return fail("a value without a name is used, an input or an initialiser");
+    } else if (!Names.try_emplace(V.name(), &V).second) {
       return fail(fmt::format("two values are named '{}'", V.name().str()));
-    if (V.name().empty() && !V.isDead())
-      return fail("a value without a name is used");
+    }
     Defined.insert(&V);
     for (const Use &U : V.uses())
-      if (U.User->input(U.Index) != &V)
-        return fail(*U.User,
-                    fmt::format("input {} is not the value '{}' that lists it as a use", U.Index, V.name().str()));
+      if (U.User->input(U.Index) != &V || !ListedUses.insert({U.User, U.Index}).second)
+        return fail(*U.User, fmt::format("input {} is not the value '{}' that lists it as a use, or is listed twice",
+                                         U.Index, V.name().str()));
     return llvm::Error::success();
   }
 
   llvm::Error checkInitializer(const Value &Init) {
+    if (!Init.isInitializer())
+      return fail(fmt::format("initialiser '{}' does not know that it is one", Init.name().str()));
     if (!Init.isGraphInput())
       if (llvm::Error E = define(Init))
         return E;
@@ -79,15 +96,16 @@ private:
     std::optional<int64_t> Count = numElements(T.dims());
     if (!Count)
       return fail(fmt::format("tensor '{}' has impossible dimensions", Name.str()));
+    size_t Expected = *Count;
     if (T.elementType() == ElementType::String) {
-      if (T.strings().size() != static_cast<size_t>(*Count))
-        return fail(fmt::format("tensor '{}': expected {} strings, got {}", Name.str(), *Count, T.strings().size()));
+      if (T.strings().size() != Expected)
+        return fail(fmt::format("tensor '{}': expected {} strings, got {}", Name.str(), Expected, T.strings().size()));
       return llvm::Error::success();
     }
-    unsigned Size = elementSize(T.elementType());
-    if (Size && T.bytes().size() / Size != static_cast<size_t>(*Count))
-      return fail(
-          fmt::format("tensor '{}': expected {} elements, got {}", Name.str(), *Count, T.bytes().size() / Size));
+    size_t Size = elementSize(T.elementType());
+    if (Size && (T.bytes().size() % Size || T.bytes().size() / Size != Expected))
+      return fail(fmt::format("tensor '{}': expected {} elements of {} bytes, got {} bytes", Name.str(), Expected, Size,
+                              T.bytes().size()));
     return llvm::Error::success();
   }
 
@@ -98,17 +116,18 @@ private:
       const Value *Input = N.input(I);
       if (!Input)
         continue;
-      if (!Defined.contains(Input))
+      if (!isDefined(*Input))
         return fail(N, fmt::format("input {} ('{}') is not defined before the node", I, Input->name().str()));
-      if (!llvm::is_contained(Input->uses(), Use{const_cast<Node *>(&N), I}))
+      if (lookup(Input->name()) != Input)
+        return fail(N, fmt::format("input {} ('{}') is hidden by another value of this name", I, Input->name().str()));
+      if (!ListedUses.contains({&N, I}))
         return fail(N, fmt::format("input {} ('{}') does not list the node as a use", I, Input->name().str()));
     }
     for (const Attribute &A : N.attributes())
-      if (const auto *T = std::get_if<Tensor>(&A.Value))
-        if (llvm::Error E = checkTensor(*T, A.Name))
-          return E;
+      if (llvm::Error E = checkAttribute(A))
+        return E;
     for (const Graph *Subgraph : N.subgraphs())
-      if (llvm::Error E = GraphVerifier(*Subgraph, &N, Defined, Names).run())
+      if (llvm::Error E = GraphVerifier(*Subgraph, &N, this, ListedUses).run())
         return E;
     for (unsigned I = 0; I < N.numOutputs(); ++I) {
       const Value &Output = *N.output(I);
@@ -120,18 +139,31 @@ private:
     return llvm::Error::success();
   }
 
+  llvm::Error checkAttribute(const Attribute &A) const {
+    if (const auto *T = std::get_if<Tensor>(&A.Value))
+      return checkTensor(*T, A.Name);
+    if (const auto *Many = std::get_if<std::vector<Tensor>>(&A.Value))
+      for (const Tensor &T : *Many)
+        if (llvm::Error E = checkTensor(T, A.Name))
+          return E;
+    return llvm::Error::success();
+  }
+
   const Graph &G;
   const Node *ParentNode;
+  const GraphVerifier *Outer;
+  UseSet &ListedUses;
   llvm::DenseSet<const Value *> Defined;
-  llvm::StringSet<> Names;
+  llvm::StringMap<const Value *> Names;
 };
 } // namespace
 
 llvm::Error deepshare::verify(const Model &M) {
-  if (llvm::Error E = GraphVerifier(M.graph(), nullptr, {}, {}).run())
+  UseSet ListedUses;
+  if (llvm::Error E = GraphVerifier(M.graph(), nullptr, nullptr, ListedUses).run())
     return E;
   for (const Function &F : M.functions())
-    if (llvm::Error E = GraphVerifier(*F.Body, nullptr, {}, {}).run())
+    if (llvm::Error E = GraphVerifier(*F.Body, nullptr, nullptr, ListedUses).run())
       return E;
   return llvm::Error::success();
 }

@@ -53,6 +53,45 @@ static void takeTypes(Graph &G, const GraphProto &P) {
   }
 }
 
+// Shape inference names a node by its name only.
+static void nameNodes(GraphProto &P) {
+  for (NodeProto &N : *P.mutable_node()) {
+    if (N.name().empty() && N.output_size())
+      N.set_name(N.output(0));
+    for (AttributeProto &A : *N.mutable_attribute())
+      if (A.has_g())
+        nameNodes(*A.mutable_g());
+  }
+}
+
+// The line of a strict inference's message that speaks of types that contradict each other, in our words; empty if
+// there is none. All else that strict inference refuses is something that the library cannot infer: not an error.
+static std::string findContradiction(llvm::StringRef Message) {
+  llvm::SmallVector<llvm::StringRef> Lines;
+  Message.split(Lines, '\n');
+  for (llvm::StringRef Line : Lines) {
+    if (!Line.contains(" differ") && !Line.contains("ncompatible dimensions"))
+      continue;
+    // "(op_type:Add, node name: sum): [ShapeInferenceError] reason"; the innermost node comes last.
+    llvm::StringRef Node = Line.substr(Line.rfind("(op_type:")).drop_front(9);
+    auto [Head, Reason] = Node.split("): ");
+    auto [Type, Name] = Head.split(", node name: ");
+    return fmt::format("node '{}' ({}): {}", Name.str(), Type.str(), Reason.substr(Reason.find("] ") + 2).str());
+  }
+  return "";
+}
+
+// Runs the library's inference on \p P.
+static llvm::Error infer(ModelProto &P, bool Strict) {
+  try {
+    ShapeInferenceOptions Options(/*check_type=*/false, /*strict_mode=*/Strict, /*data_prop=*/true);
+    shape_inference::InferShapes(P, OpSchemaRegistry::Instance(), Options);
+  } catch (const std::exception &E) {
+    return llvm::createStringError(llvm::StringRef(E.what()).trim());
+  }
+  return llvm::Error::success();
+}
+
 llvm::Error deepshare::inferShapes(Model &M) {
   int64_t Opset = M.opsetVersion();
   if (Opset && Opset < OldestOpset)
@@ -63,11 +102,15 @@ llvm::Error deepshare::inferShapes(Model &M) {
   Sink.LargestKept = LargestNeeded;
   ModelProto P;
   exportModel(M, P, Sink);
-  ShapeInferenceOptions Options(/*check_type=*/false, /*strict_mode=*/0, /*data_prop=*/true);
-  try {
-    shape_inference::InferShapes(P, OpSchemaRegistry::Instance(), Options);
-  } catch (const std::exception &E) {
-    return llvm::createStringError(fmt::format("cannot infer shapes: {}", llvm::StringRef(E.what()).trim().str()));
+  nameNodes(*P.mutable_graph());
+  if (llvm::Error E = infer(P, /*Strict=*/true)) {
+    std::string Message = llvm::toString(std::move(E));
+    std::string Contradiction = findContradiction(Message);
+    if (!Contradiction.empty())
+      return llvm::createStringError("cannot infer shapes: " + Contradiction);
+    exportModel(M, P, Sink);
+    if (llvm::Error E = infer(P, /*Strict=*/false))
+      return llvm::createStringError("cannot infer shapes: " + llvm::toString(std::move(E)));
   }
   takeTypes(M.graph(), P.graph());
   return llvm::Error::success();

@@ -143,18 +143,35 @@ void Exporter::exportGraph(const Graph &G, GraphProto &P) {
 }
 
 void Exporter::exportInitializers(const Graph &G, GraphProto &P) {
+  llvm::StringMap<const Value *> Sparse;
   for (const Value *Init : G.initializers()) {
     if (const Tensor *T = Init->initializer()) {
       TensorProto &Written = *P.add_initializer();
       writeTensor(*T, Written, Sink);
       Written.set_name(Init->name().str());
     } else {
-      SparseTensorProto &Written = *P.add_sparse_initializer();
-      restore(Written, Init->unmodelled());
-      if (Written.values().name() != Init->name())
-        Written.mutable_values()->set_name(Init->name().str());
+      Sparse[Init->name()] = Init;
     }
   }
+  google::protobuf::RepeatedPtrField<SparseTensorProto> Marked;
+  Marked.Swap(P.mutable_sparse_initializer());
+  for (SparseTensorProto &Init : Marked) {
+    std::string Name = Init.values().name().substr(1);
+    if (Init.values().name()[0] == MarkWhole) {
+      Init.mutable_values()->set_name(Name);
+      P.mutable_sparse_initializer()->Add(std::move(Init));
+    } else if (const Value *V = Sparse.lookup(Name)) {
+      restore(*P.add_sparse_initializer(), V->unmodelled());
+      Sparse.erase(Name);
+    }
+  }
+  // What stands under another name by now.
+  for (const Value *Init : G.initializers())
+    if (Sparse.lookup(Init->name())) {
+      SparseTensorProto &Written = *P.add_sparse_initializer();
+      restore(Written, Init->unmodelled());
+      Written.mutable_values()->set_name(Init->name().str());
+    }
 }
 
 void Exporter::exportOutputs(const Graph &G, GraphProto &P) {

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "AtomicFile.h"
 #include "Exporter.h"
 #include "Importer.h"
 #include "Text.h"
@@ -12,8 +13,6 @@
 
 #include "google/protobuf/stubs/logging.h"
 
-#include "llvm/ADT/SmallString.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
@@ -136,74 +135,6 @@ struct TensorSurvey {
     for (const Function &F : M.functions())
       add(*F.Body);
   }
-};
-
-/// A file written beside its final place: it appears there whole, or not at all.
-class AtomicFile {
-public:
-  static llvm::Expected<AtomicFile> create(llvm::StringRef Path) {
-    AtomicFile File;
-    File.Path = Path.str();
-    llvm::SmallString<128> Target;
-    // A link stays a link: what it points to is replaced.
-    if (llvm::sys::fs::is_symlink_file(Path) && !llvm::sys::fs::real_path(Path, Target))
-      File.Path = Target.str().str();
-    llvm::sys::fs::file_status Status;
-    if (!llvm::sys::fs::status(File.Path, Status) && llvm::sys::fs::exists(Status) &&
-        !llvm::sys::fs::is_regular_file(Status)) {
-      std::error_code Code;
-      if (llvm::sys::fs::is_directory(Status))
-        Code = std::make_error_code(std::errc::is_a_directory);
-      else
-        File.Stream = std::make_unique<llvm::raw_fd_ostream>(File.Path, Code);
-      if (Code)
-        return llvm::createStringError(fmt::format("cannot write '{}': {}", File.Path, Code.message()));
-      return File;
-    }
-    llvm::Expected<llvm::sys::fs::TempFile> Temp =
-        llvm::sys::fs::TempFile::create(File.Path + ".%%%%%%.tmp", llvm::sys::fs::all_read | llvm::sys::fs::all_write);
-    if (!Temp)
-      return llvm::createStringError(fmt::format("cannot write '{}': {}", File.Path, llvm::toString(Temp.takeError())));
-    File.Stream = std::make_unique<llvm::raw_fd_ostream>(Temp->FD, /*shouldClose=*/false);
-    File.Temp.emplace(std::move(*Temp));
-    return File;
-  }
-  AtomicFile(AtomicFile &&) = default;
-  ~AtomicFile() {
-    if (Stream)
-      Stream->clear_error();
-    if (Temp)
-      llvm::consumeError(Temp->discard());
-  }
-
-  llvm::raw_ostream &stream() { return *Stream; }
-
-  /// Puts everything on the disk; the file is not in its place yet.
-  llvm::Error finish() {
-    Stream->flush();
-    std::error_code Code = Stream->error();
-    Stream->clear_error();
-    Stream.reset();
-    if (Code)
-      return llvm::createStringError(fmt::format("cannot write '{}': {}", Path, Code.message()));
-    return llvm::Error::success();
-  }
-  /// Puts the finished file in its place.
-  llvm::Error publish() {
-    if (!Temp)
-      return llvm::Error::success();
-    llvm::Error E = Temp->keep(Path);
-    Temp.reset();
-    if (E)
-      return llvm::createStringError(fmt::format("cannot write '{}': {}", Path, llvm::toString(std::move(E))));
-    return llvm::Error::success();
-  }
-
-private:
-  AtomicFile() = default;
-  std::string Path;
-  std::optional<llvm::sys::fs::TempFile> Temp;
-  std::unique_ptr<llvm::raw_fd_ostream> Stream;
 };
 } // namespace
 

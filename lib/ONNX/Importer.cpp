@@ -204,23 +204,23 @@ llvm::Error Importer::importInitializers(GraphProto &P, Graph &G, Scope &S) {
   }
   P.clear_initializer();
 
-  google::protobuf::RepeatedPtrField<SparseTensorProto> Kept;
   for (SparseTensorProto &Init : *P.mutable_sparse_initializer()) {
-    const std::string &Name = Init.values().name();
+    std::string Name = Init.values().name();
     if (Name.empty())
       return fail(fmt::format("graph '{}': a sparse initialiser has no name", P.name()));
     Value *&V = S.Values[Name];
     if (V && V->isInitializer())
       return Taken(Name);
-    if (V) {
-      // The sparse default of an input: callers see an input, the exporter finds the rest.
-      Kept.Add(std::move(Init));
-      continue;
+    char Mark = MarkWhole;
+    // The sparse default of an input is kept whole: callers see an input.
+    if (!V) {
+      V = G.addOpaqueInitializer(Name);
+      V->setUnmodelled(Init.SerializeAsString());
+      Init.Clear();
+      Mark = MarkPlace;
     }
-    V = G.addOpaqueInitializer(Name);
-    V->setUnmodelled(Init.SerializeAsString());
+    Init.mutable_values()->set_name(Mark + Name);
   }
-  P.mutable_sparse_initializer()->Swap(&Kept);
   return llvm::Error::success();
 }
 

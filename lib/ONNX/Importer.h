@@ -13,9 +13,9 @@
 
 namespace deepshare::onnx {
 
-/// First character of the names in the value_info that Graph::unmodelled() and Function::Unmodelled keep. It tells
-/// entries that only mark where a value of the graph had its entry from those kept whole, because they say something
-/// of a name that the graph has no entry-bearing value for.
+/// First character of the names of value_info and sparse initialisers in Graph::unmodelled() and Function::Unmodelled.
+/// It tells entries that only mark the place of one that belongs to a value of the IR from those kept whole, because no
+/// value of the IR carries them.
 inline constexpr char MarkPlace = '=', MarkWhole = '+';
 
 /// Builds the IR of \p P, which has its `raw_data` in \p Source, and takes \p P apart. Errors name node or tensor.

@@ -83,15 +83,15 @@ public:
   /// Every use, in no order that means anything to passes but the same in every run.
   llvm::ArrayRef<Use> uses() const { return Uses; }
   bool hasUses() const { return !Uses.empty(); }
-  /// True if the value is listed among its graph's outputs.
-  bool isGraphOutput() const;
+  /// True if the value is listed among a graph's outputs: its own graph's, or those of a subgraph that returns it.
+  bool isGraphOutput() const { return !OutputOf.empty(); }
   /// True if nothing uses the value and it is no graph output.
   bool isDead() const { return !hasUses() && !isGraphOutput(); }
 
   /// Given: a value \p New that is defined before every use of this one. Execute: every use, and every place among
-  /// the graph's outputs, becomes \p New. Result: this value is dead. If this value was a graph output, \p New takes
-  /// over its name and type, since these are the interface of the graph; that needs a \p New that is a node's output
-  /// and no graph output itself (assert; insert an Identity otherwise).
+  /// the graphs' outputs, becomes \p New. Result: this value is dead. If this value was an output of its own graph,
+  /// \p New takes over its name and type, since these are the interface of the graph; that needs a \p New that is a
+  /// node's output and no graph output itself (assert; insert an Identity otherwise).
   void replaceAllUsesWith(Value *New);
   /// As replaceAllUsesWith, for node inputs for which \p Predicate holds; graph outputs stay.
   void replaceUsesIf(Value *New, llvm::function_ref<bool(const Use &)> Predicate);
@@ -112,8 +112,9 @@ private:
   llvm::SmallVector<Use, 2> Uses;
   Node *Producer = nullptr;
   Graph *Parent = nullptr;
+  // Each graph as often as it lists the value among its outputs.
+  llvm::SmallVector<Graph *, 1> OutputOf;
   unsigned OutputIndex = 0;
-  unsigned OutputUses = 0;
   bool IsInput = false;
   bool IsInitializer = false;
   bool Overridable = false;
@@ -273,6 +274,8 @@ public:
 
 private:
   friend class Value;
+  void clearOutputs();
+
   Model *Owner;
   Node *ParentNode;
   std::string Name;

@@ -19,8 +19,9 @@ namespace deepshare {
 
 /// Reads a model: binary (`.onnx`) or ONNX text (`.onnxtxt`, `.onnxtext`; "-" reads text or binary from standard
 /// input). Tensors are views of the memory-mapped file, or of the external data files beside it. What the IR does not
-/// model is kept as bytes and written back by writeModel. Accepts opset 7 or later and IR version 3 or later.
-/// Errors name the file, and the node or tensor at fault.
+/// model is kept as bytes and written back by writeModel. Accepts IR version 3 or later, and any opset: what needs to
+/// know operators (inferShapes first of all) needs opset 7 or later. Errors name the file, and the node or tensor at
+/// fault.
 llvm::Expected<std::unique_ptr<Model>> readModel(llvm::StringRef Path);
 
 /// Reads a model from bytes that \p Name describes in messages. External data is looked up in \p Folder.
@@ -31,9 +32,9 @@ llvm::Expected<std::unique_ptr<Model>> readModelFromBytes(llvm::StringRef Bytes,
 llvm::Expected<std::unique_ptr<Model>> parseModelText(llvm::StringRef Text, llvm::StringRef Name);
 
 /// Writes a model: ONNX text if \p Path ends in .onnxtxt or .onnxtext or is "-", else binary. The file is written
-/// beside
-/// \p Path and renamed, so that an error leaves an existing file whole. A model that had external data, or that would
-/// pass protobuf's 2 GiB, gets its tensors in `<Path>.data`.
+/// beside \p Path and renamed, so that an error leaves an existing file whole. A model that had external data, or that
+/// would pass protobuf's 2 GiB, gets its larger tensors in `<Path>.data`. A domain that nodes use needs an opset
+/// import: Model::addOpset is the caller's to call.
 llvm::Error writeModel(const Model &M, llvm::StringRef Path);
 
 /// Serialises a model to ONNX's binary format, all tensors inside; an untouched model gives back a message equal to
@@ -44,7 +45,8 @@ llvm::Expected<std::string> serializeModel(const Model &M);
 llvm::Expected<std::string> printModelText(const Model &M);
 
 /// Infers the types of all values with the ONNX library (constants propagated, functions looked into) and stores them
-/// on the values. Known types are refined, never contradicted: a contradiction is an error that names the node.
+/// on the values of the main graph and its subgraphs. Known types are refined, never contradicted: a contradiction is
+/// an error that names the node, and so is an opset older than 7. Export writes inferred types as value_info.
 llvm::Error inferShapes(Model &M);
 
 /// Checks the model against the ONNX library's checker: known operators, right arities and attributes.

@@ -1,0 +1,70 @@
+//===- AtomicFile.cpp - files that appear whole or not at all -------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "AtomicFile.h"
+
+#include "llvm/ADT/SmallString.h"
+
+#include <fmt/format.h>
+
+using namespace deepshare::onnx;
+namespace fs = llvm::sys::fs;
+
+static llvm::Error failToWrite(llvm::StringRef Path, const std::string &Reason) {
+  return llvm::createStringError(fmt::format("cannot write '{}': {}", Path.str(), Reason));
+}
+
+llvm::Expected<AtomicFile> AtomicFile::create(llvm::StringRef Path) {
+  AtomicFile File;
+  File.Path = Path.str();
+  llvm::SmallString<128> Target;
+  if (fs::is_symlink_file(Path) && !fs::real_path(Path, Target))
+    File.Path = Target.str().str();
+  fs::file_status Status;
+  bool Exists = !fs::status(File.Path, Status) && fs::exists(Status);
+  if (Exists && fs::is_directory(Status))
+    return failToWrite(File.Path, "it is a folder");
+  if (Exists && !fs::is_regular_file(Status)) {
+    std::error_code Code;
+    File.Stream = std::make_unique<llvm::raw_fd_ostream>(File.Path, Code);
+    if (Code)
+      return failToWrite(File.Path, Code.message());
+    return File;
+  }
+  llvm::Expected<fs::TempFile> Temp = fs::TempFile::create(File.Path + ".%%%%%%.tmp", fs::all_read | fs::all_write);
+  if (!Temp)
+    return failToWrite(File.Path, llvm::toString(Temp.takeError()));
+  File.Stream = std::make_unique<llvm::raw_fd_ostream>(Temp->FD, /*shouldClose=*/false);
+  File.Temp.emplace(std::move(*Temp));
+  return File;
+}
+
+AtomicFile::~AtomicFile() {
+  // A stream with a pending error would end the process.
+  if (Stream) {
+    Stream->flush();
+    Stream->clear_error();
+    Stream.reset();
+  }
+  if (Temp)
+    llvm::consumeError(Temp->discard());
+}
+
+llvm::Error AtomicFile::finish() {
+  Stream->flush();
+  std::error_code Code = Stream->error();
+  Stream->clear_error();
+  Stream.reset();
+  return Code ? failToWrite(Path, Code.message()) : llvm::Error::success();
+}
+
+llvm::Error AtomicFile::publish() {
+  if (!Temp)
+    return llvm::Error::success();
+  llvm::Error E = Temp->keep(Path);
+  Temp.reset();
+  return E ? failToWrite(Path, llvm::toString(std::move(E))) : llvm::Error::success();
+}
