@@ -66,6 +66,9 @@ struct AffineGate {
 /// T0 = Off*(S-M) + (On-Off)*(R-A), the slopes are T1/M and T0/(S-M)). Empty halves get slope 0.
 AffineGate fitAffine(double S, double R, double M, double A, double On = 1, double Off = 0);
 
+/// The weighted squared error of the gate with slopes \p NewOn and \p NewOff, moments and original slopes as above.
+double gateLoss(double S, double R, double M, double A, double NewOn, double NewOff, double On = 1, double Off = 0);
+
 /// Best slope without a gate: both slopes are (Off*S + (On-Off)*R) / S.
 AffineGate fitLinear(double S, double R, double On = 1, double Off = 0);
 

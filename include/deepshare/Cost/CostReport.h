@@ -26,6 +26,7 @@ struct LinearSizes {
   uint64_t Unrolled = 0; ///< input after im2col: output positions * kernel * channels in of a group, all groups
   uint64_t Weights = 0;
   uint64_t Outputs = 0;
+  uint64_t Products = 0; ///< multiplications, which no party sends but which somebody computes
 };
 
 /// One place of a graph that costs communication: a gate site or a linear layer. Plain data: costSteps() in

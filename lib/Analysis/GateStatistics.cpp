@@ -1,0 +1,53 @@
+//===- GateStatistics.cpp - best gates from moments -----------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// With x the input, d_r the channel's own bit and d_p the bit that drives it, the original output is
+// y = x * (Off + (On-Off) d_r). The moments give every sum that the least squares need:
+//
+//   sum w y^2          = Off^2 (S-R) + On^2 R   =: E
+//   sum w x y d_p      = Off M + (On-Off) A     =: T1
+//   sum w x y (1-d_p)  = Off (S-M) + (On-Off) (R-A) =: T0
+//
+// The two halves d_p = 1 and d_p = 0 are fitted apart: slopes T1/M and T0/(S-M), and E - T1^2/M - T0^2/(S-M) is left.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Analysis/GateStatistics.h"
+
+#include <algorithm>
+
+using namespace deepshare;
+
+namespace {
+struct Sums {
+  double E, T1, T0;
+};
+} // namespace
+
+static Sums sumsOf(double S, double R, double M, double A, double On, double Off) {
+  return {Off * Off * (S - R) + On * On * R, Off * M + (On - Off) * A, Off * (S - M) + (On - Off) * (R - A)};
+}
+
+/// Slope T / Half; 0 where the half has no weight but rounding.
+static double slope(double T, double Half, double S) { return Half > 1e-9 * S ? T / Half : 0; }
+
+AffineGate deepshare::fitAffine(double S, double R, double M, double A, double On, double Off) {
+  Sums Y = sumsOf(S, R, M, A, On, Off);
+  AffineGate Gate{slope(Y.T1, M, S), slope(Y.T0, S - M, S), 0};
+  Gate.Loss = std::max(0.0, Y.E - Gate.On * Y.T1 - Gate.Off * Y.T0);
+  return Gate;
+}
+
+double deepshare::gateLoss(double S, double R, double M, double A, double NewOn, double NewOff, double On, double Off) {
+  Sums Y = sumsOf(S, R, M, A, On, Off);
+  return std::max(0.0, Y.E - 2 * NewOn * Y.T1 - 2 * NewOff * Y.T0 + NewOn * NewOn * M + NewOff * NewOff * (S - M));
+}
+
+AffineGate deepshare::fitLinear(double S, double R, double On, double Off) {
+  double Y = Off * S + (On - Off) * R;
+  double B = S > 0 ? Y / S : 0;
+  return {B, B, std::max(0.0, Off * Off * (S - R) + On * On * R - B * Y)};
+}

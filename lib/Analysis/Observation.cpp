@@ -1,0 +1,310 @@
+//===- Observation.cpp - measures gates on calibration images -------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// Each batch runs forward once; hooks catch the input x and the output y of every site. For Fisher weights labels are
+// drawn from the model's own prediction and one backward pass gives g = dL/dy for all sites together; images of a batch
+// do not depend on one another, so that g is each image's own gradient. The weight of an element is g^2.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Analysis/Observation.h"
+#include "Moments.h"
+
+#include "deepshare/Analysis/CostSteps.h"
+#include "deepshare/Exec/Exec.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/StringSwitch.h"
+
+#include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <numeric>
+
+using namespace deepshare;
+using llvm::ArrayRef;
+using llvm::Error;
+using llvm::Expected;
+using llvm::StringRef;
+using llvm::Twine;
+
+static Error makeError(const Twine &Message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), "%s", Message.str().c_str());
+}
+
+Expected<Weighting> deepshare::parseWeighting(StringRef Name) {
+  std::optional<Weighting> Found = llvm::StringSwitch<std::optional<Weighting>>(Name)
+                                       .Case("auto", Weighting::Auto)
+                                       .Case("none", Weighting::None)
+                                       .Case("classification", Weighting::Classification)
+                                       .Case("pixels", Weighting::Pixels)
+                                       .Case("regression", Weighting::Regression)
+                                       .Default(std::nullopt);
+  if (!Found)
+    return makeError("weighting '" + Name + "': expected auto, none, classification, pixels or regression");
+  return *Found;
+}
+
+namespace {
+
+/// Images of a set as batches for a model's only input.
+class BatchReader {
+public:
+  static Expected<BatchReader> create(const Model &M, const ImageSet &Images, const ObservationOptions &Options);
+
+  uint64_t images() const { return Chosen.size(); }
+  unsigned batch() const { return Batch; }
+  /// May lower the size of batches unless the model fixes it; returns whether it did.
+  bool halveBatch() {
+    if (IsFixed || Batch == 1)
+      return false;
+    Batch = (Batch + 1) / 2;
+    return true;
+  }
+  ArrayRef<uint64_t> indices(uint64_t From) const { return ArrayRef(Chosen).drop_front(From).take_front(Batch); }
+  Expected<at::Tensor> read(ArrayRef<uint64_t> Indices) const;
+
+private:
+  explicit BatchReader(const ImageSet &Images) : Images(Images) {}
+  const ImageSet &Images;
+  std::vector<uint64_t> Chosen;
+  unsigned Batch = 1;
+  bool IsFixed = false;
+};
+
+/// Draws labels and turns the model's output into the scalar whose gradient gives the weights.
+class FisherLoss {
+public:
+  FisherLoss(Weighting Kind, StringRef LastOp, uint64_t Seed) : Kind(Kind), LastOp(LastOp), Seed(Seed) {}
+  at::Tensor operator()(const at::Tensor &Output, ArrayRef<uint64_t> Images) const;
+
+private:
+  Weighting Kind;
+  StringRef LastOp;
+  uint64_t Seed;
+};
+
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Images
+//===----------------------------------------------------------------------===//
+
+Expected<BatchReader> BatchReader::create(const Model &M, const ImageSet &Images, const ObservationOptions &Options) {
+  const Value *Input = nullptr;
+  for (const Value *V : M.graph().inputs()) {
+    if (V->isInitializer())
+      continue;
+    if (Input)
+      return makeError("the model has several inputs ('" + Input->name() + "', '" + V->name() +
+                       "'), images can be given to one only");
+    Input = V;
+  }
+  if (!Input)
+    return makeError("the model has no input to give images to");
+  ArrayRef<int64_t> Shape = Images.shape();
+  const std::optional<TensorType> &Type = Input->type();
+  bool Fits = !Type || Type->Element == ElementType::Float32;
+  if (Type && Type->Dims) {
+    Fits &= Type->Dims->size() == Shape.size() + 1;
+    for (unsigned I = 0; Fits && I < Shape.size(); ++I)
+      Fits = !(*Type->Dims)[I + 1].isFixed() || (*Type->Dims)[I + 1].size() == Shape[I];
+  }
+  if (!Fits)
+    return makeError(fmt::format("the model's input '{}' is {}, but the images are float[{}]", Input->name().str(),
+                                 Type->str(), fmt::join(Shape, ",")));
+  BatchReader Reader(Images);
+  Reader.Batch = std::max(1u, Options.Batch);
+  if (Type && Type->Dims && Type->Dims->front().isFixed()) {
+    Reader.IsFixed = true;
+    Reader.Batch = Type->Dims->front().size();
+  }
+  uint64_t Count = Options.Images == 0 ? Images.size() : std::min<uint64_t>(Options.Images, Images.size());
+  if (Reader.IsFixed)
+    Count -= Count % Reader.Batch;
+  if (Count == 0)
+    return makeError(fmt::format("{} images are too few, the model takes {} at a time", Images.size(), Reader.Batch));
+  // The first Count entries of a shuffle, then in order, which suits files.
+  std::mt19937_64 Random(Options.Seed);
+  Reader.Chosen.resize(Images.size());
+  std::iota(Reader.Chosen.begin(), Reader.Chosen.end(), 0);
+  for (uint64_t I = 0; I < Count; ++I)
+    std::swap(Reader.Chosen[I], Reader.Chosen[I + Random() % (Images.size() - I)]);
+  Reader.Chosen.resize(Count);
+  llvm::sort(Reader.Chosen);
+  return Reader;
+}
+
+Expected<at::Tensor> BatchReader::read(ArrayRef<uint64_t> Indices) const {
+  std::vector<int64_t> Sizes{int64_t(Indices.size())};
+  llvm::append_range(Sizes, Images.shape());
+  at::Tensor Batch = at::empty(Sizes, at::kFloat);
+  if (Error Failed = Images.batch(Indices, {Batch.data_ptr<float>(), size_t(Batch.numel())}))
+    return Failed;
+  return Batch;
+}
+
+//===----------------------------------------------------------------------===//
+// Weights
+//===----------------------------------------------------------------------===//
+
+/// What suits an output: logits of one image, of each pixel, or any numbers.
+static Weighting chooseWeighting(Weighting Wish, const at::Tensor &Output) {
+  if (Wish != Weighting::Auto)
+    return Wish;
+  if (!Output.is_floating_point())
+    return Weighting::None;
+  if (Output.dim() == 2 && Output.size(1) > 1)
+    return Weighting::Classification;
+  if (Output.dim() == 4 && Output.size(1) > 1)
+    return Weighting::Pixels;
+  return Weighting::Regression;
+}
+
+/// \p Count numbers that belong to an image, whichever batch it comes in.
+template <typename Distribution>
+static void fillNoise(Distribution Make, uint64_t Seed, uint64_t Image, float *Into, int64_t Count) {
+  std::seed_seq Mixed{uint32_t(Seed), uint32_t(Seed >> 32), uint32_t(Image), uint32_t(Image >> 32)};
+  std::mt19937 Random(Mixed);
+  for (int64_t I = 0; I < Count; ++I)
+    Into[I] = Make(Random);
+}
+
+at::Tensor FisherLoss::operator()(const at::Tensor &Output, ArrayRef<uint64_t> Images) const {
+  if (Kind == Weighting::Regression) {
+    at::Tensor Noise = at::empty(Output.sizes(), at::kFloat);
+    int64_t Each = Output.numel() / Images.size();
+    for (auto [I, Image] : llvm::enumerate(Images))
+      fillNoise(std::normal_distribution<float>(), Seed, Image, Noise.data_ptr<float>() + I * Each, Each);
+    return (Output * Noise).sum();
+  }
+  at::Tensor LogP = LastOp == "LogSoftmax" ? Output
+                    : LastOp == "Softmax"  ? Output.clamp_min(1e-12).log()
+                                           : at::log_softmax(Output, 1);
+  at::Tensor Label;
+  {
+    at::NoGradGuard NoGrad;
+    std::vector<int64_t> Sizes = Output.sizes().vec();
+    Sizes[1] = 1;
+    at::Tensor Draw = at::empty(Sizes, at::kFloat);
+    int64_t Each = Draw.numel() / Images.size();
+    for (auto [I, Image] : llvm::enumerate(Images))
+      fillNoise(std::uniform_real_distribution<float>(), Seed, Image, Draw.data_ptr<float>() + I * Each, Each);
+    // The first class whose cumulated probability passes the draw.
+    Label = (LogP.detach().exp().cumsum(1) < Draw).sum(1, /*keepdim=*/true).clamp_max(Output.size(1) - 1);
+  }
+  return -LogP.gather(1, Label).sum();
+}
+
+//===----------------------------------------------------------------------===//
+// Observation
+//===----------------------------------------------------------------------===//
+
+/// What an image's products of moments may cost: as much as the model's own layers, or what takes no time anyway.
+static double allowedFlops(Model &M) {
+  double Flops = 0;
+  for (const CostStep &Step : costSteps(M, {}))
+    Flops += 2.0 * Step.Linear.Products;
+  return std::max(Flops, 5e7);
+}
+
+Expected<GateStatistics> deepshare::collectStatistics(const Model &M, ArrayRef<GateSite> Sites, const ImageSet &Images,
+                                                      const ObservationOptions &Options) {
+  Expected<BatchReader> Reader = BatchReader::create(M, Images, Options);
+  if (!Reader)
+    return Reader.takeError();
+  Expected<std::unique_ptr<Executor>> Exec = Executor::create(M);
+  if (!Exec)
+    return Exec.takeError();
+
+  MomentAccumulator Moments(Sites, Options, allowedFlops(const_cast<Model &>(M)));
+  while (Moments.memory(Reader->batch()) > Options.Memory)
+    if (!Reader->halveBatch())
+      return makeError(fmt::format("the moments need {} MB, but the memory is limited to {} MB; raise the limit, or "
+                                   "leave out gates of earlier sites",
+                                   Moments.memory(1) / 1000000, Options.Memory / 1000000));
+
+  llvm::DenseMap<const Value *, llvm::SmallVector<unsigned, 1>> ByInput, ByOutput;
+  for (auto [I, Site] : llvm::enumerate(Sites)) {
+    if (!Site.isShareable())
+      continue;
+    ByInput[Site.Input].push_back(I);
+    ByOutput[Site.Output].push_back(I);
+    (*Exec)->observe(Site.Input);
+    (*Exec)->observe(Site.Output);
+  }
+  const Value *Logits = M.graph().outputs().empty() ? nullptr : M.graph().outputs().front();
+  if (!Logits)
+    return makeError("the model has no output");
+  StringRef LastOp = Logits->producer() ? Logits->producer()->opType() : "";
+
+  std::mt19937_64 Random(Options.Seed);
+  Weighting Kind = Options.Weight;
+  for (uint64_t Done = 0; Done < Reader->images();) {
+    ArrayRef<uint64_t> Indices = Reader->indices(Done);
+    Expected<at::Tensor> Batch = Reader->read(Indices);
+    if (!Batch)
+      return Batch.takeError();
+    std::vector<at::Tensor> X(Sites.size()), Y(Sites.size());
+    at::AutoGradMode GradMode(Kind != Weighting::None);
+    Expected<std::vector<at::Tensor>> Outputs = (*Exec)->run(std::move(*Batch), [&](const Value &V, at::Tensor &T) {
+      if (auto Found = ByOutput.find(&V); Found != ByOutput.end()) {
+        if (at::GradMode::is_enabled() && !T.requires_grad())
+          T = T.detach().requires_grad_(true);
+        for (unsigned Site : Found->second)
+          Y[Site] = T;
+      }
+      if (auto Found = ByInput.find(&V); Found != ByInput.end())
+        for (unsigned Site : Found->second)
+          X[Site] = T.detach();
+    });
+    if (!Outputs)
+      return Outputs.takeError();
+    Kind = chooseWeighting(Kind, Outputs->front());
+
+    std::vector<at::Tensor> Gradients(Sites.size());
+    if (Kind != Weighting::None) {
+      std::vector<at::Tensor> Observed;
+      std::vector<unsigned> Which;
+      for (unsigned I = 0; I < Sites.size(); ++I)
+        if (Y[I].defined()) {
+          Observed.push_back(Y[I]);
+          Which.push_back(I);
+        }
+      try {
+        at::Tensor Loss = FisherLoss(Kind, LastOp, Options.Seed)(Outputs->front(), Indices);
+        std::vector<at::Tensor> Results =
+            torch::autograd::grad({Loss}, Observed, {}, /*retain_graph=*/false, /*create_graph=*/false,
+                                  /*allow_unused=*/true);
+        for (auto [I, Result] : llvm::zip(Which, Results))
+          Gradients[I] = Result;
+      } catch (const std::exception &Failed) {
+        return makeError("the backward pass for the weights failed: " + Twine(Failed.what()) +
+                         "; weighting none does without it");
+      }
+    }
+    at::NoGradGuard NoGrad;
+    std::vector<SiteBatch> SiteBatches(Sites.size());
+    for (unsigned I = 0; I < Sites.size(); ++I) {
+      if (!Sites[I].isShareable())
+        continue;
+      std::vector<int64_t> Flat{int64_t(Indices.size()), Sites[I].Channels, Sites[I].positions()};
+      SiteBatches[I].X = X[I].reshape(Flat).contiguous();
+      if (Kind == Weighting::None)
+        continue;
+      // A site that the output does not depend on has no weight.
+      SiteBatches[I].Gradient =
+          Gradients[I].defined() ? Gradients[I].reshape(Flat).contiguous() : at::zeros(Flat, at::kFloat);
+    }
+    Moments.add(SiteBatches, Random);
+    Done += Indices.size();
+    if (Options.Progress)
+      Options.Progress(Done, Reader->images());
+  }
+  return Moments.finish(Reader->images());
+}

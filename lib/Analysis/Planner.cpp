@@ -1,0 +1,523 @@
+//===- Planner.cpp - decides which gates are computed ---------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// Turns sites, statistics and prices into search problems, and what was found into a plan. Strategies differ in which
+// pairs of channel and gate are offered, in the losses that they look at, and in whether the budget is one for all
+// sites or a share for each; docs/planner.md describes them.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Analysis/Planner.h"
+#include "PlanSearch.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MathExtras.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <random>
+
+using namespace deepshare;
+using llvm::ArrayRef;
+using llvm::Error;
+using llvm::Expected;
+using llvm::StringRef;
+using llvm::Twine;
+
+static Error makeError(const Twine &Message) {
+  return llvm::createStringError(llvm::inconvertibleErrorCode(), "%s", Message.str().c_str());
+}
+
+//===----------------------------------------------------------------------===//
+// Options
+//===----------------------------------------------------------------------===//
+
+Expected<Budget> deepshare::parseBudget(StringRef Text) {
+  auto Fail = [&] {
+    return makeError("budget '" + Text +
+                     "': expected a percentage of at most 100 (50%, 50%bytes, 50%s) or a positive amount (94208 "
+                     "DReLUs, 12MB, 1.5s)");
+  };
+  size_t Digits = Text.find_first_not_of("0123456789.");
+  double Number;
+  if (Digits == 0 || Text.take_front(Digits).getAsDouble(Number))
+    return Fail();
+  StringRef Unit = Digits == StringRef::npos ? "" : Text.drop_front(Digits);
+  if (Unit.consume_front("%")) {
+    std::optional<BudgetUnit> Of = llvm::StringSwitch<std::optional<BudgetUnit>>(Unit)
+                                       .Case("", BudgetUnit::DReLUs)
+                                       .Case("bytes", BudgetUnit::Bytes)
+                                       .Case("s", BudgetUnit::Seconds)
+                                       .Default(std::nullopt);
+    if (!Of || Number > 100)
+      return Fail();
+    return Budget{*Of, true, Number / 100};
+  }
+  std::optional<std::pair<BudgetUnit, double>> Scale =
+      llvm::StringSwitch<std::optional<std::pair<BudgetUnit, double>>>(Unit)
+          .Case("", {{BudgetUnit::DReLUs, 1}})
+          .Case("B", {{BudgetUnit::Bytes, 1}})
+          .Case("kB", {{BudgetUnit::Bytes, 1e3}})
+          .Case("MB", {{BudgetUnit::Bytes, 1e6}})
+          .Case("GB", {{BudgetUnit::Bytes, 1e9}})
+          .Case("s", {{BudgetUnit::Seconds, 1}})
+          .Case("ms", {{BudgetUnit::Seconds, 1e-3}})
+          .Default(std::nullopt);
+  if (!Scale)
+    return Fail();
+  return Budget{Scale->first, false, Number * Scale->second};
+}
+
+namespace {
+struct NamedStrategy {
+  StringRef Name;
+  Strategy Value;
+};
+} // namespace
+
+static constexpr NamedStrategy Strategies[] = {
+    {"full", Strategy::Full},     {"own", Strategy::Own},           {"uniform", Strategy::Uniform},
+    {"linear", Strategy::Linear}, {"kmedoids", Strategy::KMedoids}, {"blocks", Strategy::Blocks},
+    {"random", Strategy::Random},
+};
+
+Expected<Strategy> deepshare::parseStrategy(StringRef Name) {
+  std::string Known;
+  for (const NamedStrategy &S : Strategies) {
+    if (S.Name == Name)
+      return S.Value;
+    Known += (Known.empty() ? "" : ", ") + S.Name.str();
+  }
+  return makeError("strategy '" + Name + "': expected one of " + Known);
+}
+
+StringRef deepshare::strategyName(Strategy Value) {
+  for (const NamedStrategy &S : Strategies)
+    if (S.Value == Value)
+      return S.Name;
+  llvm_unreachable("unknown strategy");
+}
+
+//===----------------------------------------------------------------------===//
+// Prices
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Prices in the budget's unit.
+struct Prices {
+  double DReLU = 0, Mux = 0, Truncation = 0;                   ///< an element
+  double DReLURounds = 0, MuxRounds = 0, TruncationRounds = 0; ///< a site
+
+  Prices(const PlannerOptions &Options) {
+    const CostModel &Cost = Options.Cost;
+    switch (Options.Limit.Unit) {
+    case BudgetUnit::DReLUs:
+      DReLU = 1;
+      break;
+    case BudgetUnit::Seconds:
+      DReLURounds = Cost.DReLU.Rounds * Options.Connection.RoundTrip;
+      MuxRounds = Cost.Mux.Rounds * Options.Connection.RoundTrip;
+      TruncationRounds = Cost.Truncation.Rounds * Options.Connection.RoundTrip;
+      [[fallthrough]];
+    case BudgetUnit::Bytes: {
+      double Scale = Options.Limit.Unit == BudgetUnit::Bytes ? 1 : 1 / Options.Connection.BytesPerSecond;
+      DReLU = Cost.DReLU.Bytes * Scale;
+      Mux = Cost.Mux.Bytes * Scale;
+      Truncation = Cost.Truncation.Bytes * Scale;
+      break;
+    }
+    }
+  }
+
+  double rounds(bool HasDReLUs, bool HasMuxes, bool HasTruncations, unsigned Depth) const {
+    return (HasDReLUs ? std::max(Depth, 1u) * DReLURounds : 0) + (HasMuxes ? std::max(Depth, 1u) * MuxRounds : 0) +
+           (HasTruncations ? TruncationRounds : 0);
+  }
+};
+
+} // namespace
+
+/// Elements of a gate for tiles of \p Block.
+static uint64_t tilesOf(const GateSite &Site, unsigned Block) {
+  uint64_t Tiles = 1;
+  for (int64_t Size : Site.Spatial)
+    Tiles *= llvm::divideCeil(uint64_t(Size), uint64_t(Block));
+  return Tiles;
+}
+
+static bool keepsTruncation(const GateSite &Site, unsigned Channel) {
+  return needsTruncation({std::nullopt, Site.SlopeOn[Channel], Site.SlopeOff[Channel]});
+}
+
+/// Price of a site as it is in the model.
+static double unchangedPrice(const GateSite &Site, const Prices &Price) {
+  uint64_t Truncated = 0;
+  for (unsigned C = 0; C < Site.SlopeOn.size(); ++C)
+    Truncated += keepsTruncation(Site, C) ? Site.positions() : 0;
+  return Site.DReLUs * Price.DReLU + Site.Muxes * Price.Mux + Truncated * Price.Truncation +
+         Price.rounds(Site.DReLUs, Site.Muxes, Truncated, Site.Depth);
+}
+
+/// Price of a plan's sites. \p Sites are those of the plan.
+static double planPrice(const SharePlan &Plan, ArrayRef<const GateSite *> Sites, const Prices &Price) {
+  double Total = countDReLUs(Plan) * Price.DReLU;
+  std::vector<char> Computes(Plan.Sites.size());
+  for (auto [Planned, Site] : llvm::zip(Plan.Sites, Sites)) {
+    uint64_t Muxes = 0, Truncations = 0;
+    for (const ChannelPlan &Channel : Planned.Channels) {
+      if (Channel.Source)
+        Computes[Channel.Source->Site] = true;
+      Muxes += Channel.Source ? Site->positions() : 0;
+      Truncations += needsTruncation(Channel) ? Site->positions() : 0;
+    }
+    Total += Muxes * Price.Mux + Truncations * Price.Truncation + Price.rounds(false, Muxes, Truncations, 1);
+  }
+  return Total + llvm::count(Computes, true) * Price.DReLURounds;
+}
+
+//===----------------------------------------------------------------------===//
+// From statistics to search problems
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// Slopes and what they lose.
+struct Fit {
+  float On, Off;
+  double Loss;
+};
+
+/// Plans the shareable sites of a model.
+class Planner {
+public:
+  Planner(ArrayRef<GateSite> All, const GateStatistics &Statistics, const PlannerOptions &Options)
+      : Statistics(Statistics), Options(Options), Price(Options) {
+    for (auto [I, Site] : llvm::enumerate(All))
+      if (Site.isShareable()) {
+        IndexOf.push_back(Sites.size());
+        StatisticsOf.push_back(I);
+        FirstChannel.push_back(NumChannels);
+        Sites.push_back(&Site);
+        NumChannels += Site.Channels;
+      } else {
+        IndexOf.push_back(~0u);
+      }
+  }
+
+  PlanResult unchanged() const;
+  PlanResult plan(double Limit);
+  double price(const SharePlan &Plan) const { return planPrice(Plan, Sites, Price); }
+  ArrayRef<const GateSite *> sites() const { return Sites; }
+
+private:
+  bool isGlobal() const {
+    return Options.Search == Strategy::Full || Options.Search == Strategy::Own || Options.Search == Strategy::Linear ||
+           Options.Search == Strategy::Blocks;
+  }
+  bool isOffered(const PairMoments &Pair) const;
+  bool isOfferedChannel(const PairMoments &Pair, unsigned Replicate, unsigned Candidate) const;
+  Fit fitGate(const PairMoments &Pair, unsigned R, unsigned P, bool Cheap) const;
+  std::vector<Fit> fitsWithout(unsigned Site, unsigned Channel) const;
+  double searchedLoss(const PairMoments &Pair, unsigned R, unsigned P, bool Cheap) const;
+  void planSites(unsigned First, unsigned Count, double Limit, SharePlan &Plan);
+
+  const GateStatistics &Statistics;
+  const PlannerOptions &Options;
+  Prices Price;
+  std::vector<const GateSite *> Sites;
+  std::vector<unsigned> IndexOf;      ///< of all sites: the index among Sites
+  std::vector<unsigned> StatisticsOf; ///< of Sites: the index among all sites
+  std::vector<unsigned> FirstChannel;
+  unsigned NumChannels = 0;
+  double Loss = 0;
+};
+
+} // namespace
+
+static SitePlan emptyPlan(const GateSite &Site) {
+  SitePlan Planned;
+  Planned.Name = Site.Name;
+  Planned.Spatial.assign(Site.Spatial.begin(), Site.Spatial.end());
+  Planned.Channels.resize(Site.Channels);
+  return Planned;
+}
+
+PlanResult Planner::unchanged() const {
+  PlanResult Result;
+  for (auto [I, Site] : llvm::enumerate(Sites)) {
+    SitePlan Planned = emptyPlan(*Site);
+    for (unsigned C = 0; C < Site->Channels; ++C)
+      Planned.Channels[C] = {GateSource{unsigned(I), C}, Site->SlopeOn[C], Site->SlopeOff[C]};
+    Result.Plan.Sites.push_back(std::move(Planned));
+  }
+  return Result;
+}
+
+bool Planner::isOffered(const PairMoments &Pair) const {
+  switch (Options.Search) {
+  case Strategy::Full:
+    return true;
+  case Strategy::Blocks:
+    return Pair.Candidate == Pair.Replicate;
+  case Strategy::Own:
+  case Strategy::Uniform:
+  case Strategy::Linear:
+  case Strategy::KMedoids:
+  case Strategy::Random:
+    return Pair.Candidate == Pair.Replicate && Pair.Block == 1;
+  }
+  llvm_unreachable("unknown strategy");
+}
+
+/// Linear and Blocks let a channel use gates of its own only.
+bool Planner::isOfferedChannel(const PairMoments &Pair, unsigned Replicate, unsigned Candidate) const {
+  bool OwnOnly = Options.Search == Strategy::Linear || Options.Search == Strategy::Blocks;
+  return !OwnOnly || Replicate == Candidate;
+}
+
+/// The slope of -1, 0 and 1 that is best for a half with moments \p Half and \p T (sum of w x y).
+static float cheapSlope(double T, double Half) { return std::abs(T) > Half / 2 ? std::copysign(1.0f, T) : 0.0f; }
+
+Fit Planner::fitGate(const PairMoments &Pair, unsigned R, unsigned P, bool Cheap) const {
+  const SiteMoments &Own = Statistics.Sites[Pair.Replicate];
+  const GateSite &Site = *Sites[IndexOf[Pair.Replicate]];
+  double On = Site.SlopeOn[R], Off = Site.SlopeOff[R], S = Own.S[R], Open = Own.R[R];
+  double M = std::clamp<double>(Pair.M(R, P), 0, S), A = Pair.A(R, P);
+  bool IsOwn = Pair.Candidate == Pair.Replicate && Pair.Block == 1 && R == P;
+  bool IsHard = Options.Search == Strategy::KMedoids || Options.Search == Strategy::Blocks;
+  if (IsOwn && (!Cheap || !keepsTruncation(Site, R)))
+    return {float(On), float(Off), 0};
+  if (IsHard)
+    return {float(On), float(Off), gateLoss(S, Open, M, A, On, Off, On, Off)};
+  if (!Cheap) {
+    AffineGate Gate = fitAffine(S, Open, M, A, On, Off);
+    return {float(Gate.On), float(Gate.Off), Gate.Loss};
+  }
+  float NewOn = cheapSlope(Off * M + (On - Off) * A, M);
+  float NewOff = cheapSlope(Off * (S - M) + (On - Off) * (Open - A), S - M);
+  return {NewOn, NewOff, gateLoss(S, Open, M, A, NewOn, NewOff, On, Off)};
+}
+
+/// Ways to do without a gate: the best of 1 and -1, slope 0, the best slope. Prices are in the same order: nothing,
+/// nothing, a truncation.
+std::vector<Fit> Planner::fitsWithout(unsigned Site, unsigned Channel) const {
+  const SiteMoments &Own = Statistics.Sites[StatisticsOf[Site]];
+  double On = Sites[Site]->SlopeOn[Channel], Off = Sites[Site]->SlopeOff[Channel];
+  double S = Own.S[Channel], R = Own.R[Channel];
+  auto Lost = [&](double Slope) { return gateLoss(S, R, S, R, Slope, 0, On, Off); };
+  AffineGate Best = fitLinear(S, R, On, Off);
+  float Unit = Best.On < 0 ? -1 : 1;
+  std::vector<Fit> Fits{{Unit, Unit, Lost(Unit)}, {0, 0, Lost(0)}};
+  if (Options.AffineSlopes)
+    Fits.push_back({float(Best.On), float(Best.On), Best.Loss});
+  return Fits;
+}
+
+/// What the strategy minimises.
+double Planner::searchedLoss(const PairMoments &Pair, unsigned R, unsigned P, bool Cheap) const {
+  if (Options.Search != Strategy::KMedoids)
+    return fitGate(Pair, R, P, Cheap).Loss;
+  // Fraction of positions where the two bits differ.
+  const SiteMoments &Own = Statistics.Sites[Pair.Replicate];
+  return R == P ? 0 : std::max(0.0, Own.Open[R] + Own.Open[P] - 2 * Pair.Both(R, P));
+}
+
+/// Plans sites First.. of a model with a budget of their own; their gates come from themselves or earlier ones.
+void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan &Plan) {
+  unsigned FirstC = FirstChannel[First];
+  SearchProblem Problem;
+  Problem.Budget = Limit;
+  Problem.SitePrices.assign(Count, Price.DReLURounds);
+  bool HasDear = Options.AffineSlopes && Price.Truncation > 0;
+  std::vector<std::vector<Fit>> Without;
+  for (unsigned I = First; I < First + Count; ++I) {
+    double Positions = Sites[I]->positions();
+    // Rounds of muxes and truncations are not traded, but kept free for every site.
+    Problem.Budget -= Price.rounds(false, true, Options.AffineSlopes, 1);
+    for (unsigned C = 0; C < Sites[I]->Channels; ++C) {
+      Without.push_back(fitsWithout(I, C));
+      SearchProblem::Channel &Channel = Problem.Channels.emplace_back();
+      Channel.CheapPrice = Positions * Price.Mux;
+      Channel.DearPrice = Positions * (Price.Mux + (HasDear || keepsTruncation(*Sites[I], C) ? Price.Truncation : 0));
+      for (const Fit &F : Without.back()) {
+        bool IsDear = needsTruncation({std::nullopt, F.On, F.Off});
+        // Hard sharing by agreement of bits has no linear channels unless there is no gate at all.
+        float Searched = Options.Search == Strategy::KMedoids ? 1e6f * (1 + Channel.WithoutGate.size()) : F.Loss;
+        Channel.WithoutGate.push_back({Searched, IsDear ? Positions * Price.Truncation : 0});
+      }
+    }
+  }
+
+  // A gate for every channel and block of the candidates' sites; losses stored gate by gate.
+  struct GateKey {
+    unsigned Site, Block, First;
+  };
+  std::vector<GateKey> Keys;
+  std::vector<GateSource> Sources;
+  std::vector<std::vector<float>> Storage;
+  std::mt19937_64 Random(Options.Seed + First);
+  for (const PairMoments &Pair : Statistics.Pairs) {
+    unsigned R = IndexOf[Pair.Replicate], From = IndexOf[Pair.Candidate];
+    if (!isOffered(Pair) || R < First || R >= First + Count || From < First)
+      continue;
+    const GateSite &Site = *Sites[From];
+    auto Key = llvm::find_if(Keys, [&](const GateKey &K) { return K.Site == From && K.Block == Pair.Block; });
+    if (Key == Keys.end()) {
+      Key = Keys.insert(Key, {From, Pair.Block, unsigned(Problem.Gates.size())});
+      for (unsigned P = 0; P < Site.Channels; ++P) {
+        Problem.Gates.push_back({From - First, tilesOf(Site, Pair.Block) * Price.DReLU, {}});
+        Sources.push_back({From, P, Pair.Block});
+      }
+    }
+    unsigned Channels = Sites[R]->Channels;
+    bool OwnOnly = !isOfferedChannel(Pair, 0, 1);
+    for (bool Cheap : {true, false}) {
+      // Without truncations the best slopes cost no more than cheap ones. Without affine slopes cheap ones are all.
+      if (Cheap && !HasDear)
+        continue;
+      std::vector<float> &Losses = Storage.emplace_back();
+      Losses.reserve(size_t(Channels) * Site.Channels);
+      for (unsigned P = 0; P < Site.Channels; ++P)
+        for (unsigned C = 0; C < Channels; ++C)
+          if (isOfferedChannel(Pair, C, P))
+            Losses.push_back(searchedLoss(Pair, C, P, Cheap || !Options.AffineSlopes));
+    }
+    const float *Dear = Storage.back().data(), *CheapLosses = HasDear ? Storage[Storage.size() - 2].data() : nullptr;
+    for (unsigned P = 0; P < Site.Channels; ++P) {
+      size_t Row = OwnOnly ? P : size_t(P) * Channels;
+      Problem.Gates[Key->First + P].Segments.push_back({FirstChannel[R] - FirstC + (OwnOnly ? P : 0),
+                                                        OwnOnly ? 1 : Channels,
+                                                        CheapLosses ? CheapLosses + Row : nullptr, Dear + Row});
+    }
+  }
+  if (Options.Search == Strategy::Random) {
+    // A random order of gates, as many as the budget pays: the search may use no others.
+    std::vector<unsigned> Order(Problem.Gates.size());
+    for (unsigned I = 0; I < Order.size(); ++I)
+      Order[I] = I;
+    for (unsigned I = Order.size(); I > 1; --I)
+      std::swap(Order[I - 1], Order[Random() % I]);
+    double Spent = 0;
+    for (unsigned G : Order) {
+      Spent += Problem.Gates[G].Price + Problem.Channels.front().CheapPrice;
+      if (Spent > Problem.Budget)
+        Problem.Gates[G].Segments.clear();
+    }
+  }
+
+  SearchResult Found = searchPlan(Problem, Options.Seed);
+  for (unsigned I = First; I < First + Count; ++I) {
+    for (unsigned C = 0; C < Sites[I]->Channels; ++C) {
+      unsigned Flat = FirstChannel[I] - FirstC + C;
+      const SearchChoice &Choice = Found.Choices[Flat];
+      ChannelPlan &Channel = Plan.Sites[I].Channels[C];
+      Fit Slopes;
+      if (Choice.Gate < 0) {
+        Slopes = Without[Flat][Choice.Option];
+      } else {
+        Channel.Source = Sources[Choice.Gate];
+        auto Pair = llvm::find_if(Statistics.Pairs, [&](const PairMoments &Pair) {
+          return Pair.Replicate == StatisticsOf[I] && Pair.Candidate == StatisticsOf[Channel.Source->Site] &&
+                 Pair.Block == Channel.Source->Block;
+        });
+        Slopes = fitGate(*Pair, C, Channel.Source->Channel, Choice.Option == 0 || !Options.AffineSlopes);
+      }
+      Channel.On = Slopes.On;
+      Channel.Off = Slopes.Off;
+      Loss += Slopes.Loss;
+    }
+  }
+}
+
+PlanResult Planner::plan(double Limit) {
+  PlanResult Result;
+  for (const GateSite *Site : Sites)
+    Result.Plan.Sites.push_back(emptyPlan(*Site));
+  if (isGlobal()) {
+    planSites(0, Sites.size(), Limit, Result.Plan);
+  } else {
+    // Each site gets its share of the budget; what one cannot spend goes to those after it.
+    double All = 0, Before = 0, Left = Limit;
+    for (const GateSite *Site : Sites)
+      All += unchangedPrice(*Site, Price);
+    for (unsigned I = 0; I < Sites.size(); ++I) {
+      double Own = unchangedPrice(*Sites[I], Price);
+      planSites(I, 1, Left * Own / (All - Before), Result.Plan);
+      Before += Own;
+      Left = Limit - price(Result.Plan);
+    }
+  }
+  Result.Loss = Loss;
+  return Result;
+}
+
+//===----------------------------------------------------------------------===//
+// Entry
+//===----------------------------------------------------------------------===//
+
+static StringRef unitName(BudgetUnit Unit) {
+  switch (Unit) {
+  case BudgetUnit::DReLUs:
+    return "DReLUs";
+  case BudgetUnit::Bytes:
+    return "bytes";
+  case BudgetUnit::Seconds:
+    return "s";
+  }
+  llvm_unreachable("unknown unit");
+}
+
+static Error checkStatistics(ArrayRef<GateSite> Sites, const GateStatistics &Statistics) {
+  if (Statistics.Sites.size() != Sites.size())
+    return makeError(fmt::format("the statistics are of another model: {} sites, expected {}", Statistics.Sites.size(),
+                                 Sites.size()));
+  for (auto [Site, Moments] : llvm::zip(Sites, Statistics.Sites))
+    if (Site.Name != Moments.Site || (Site.isShareable() && int64_t(Moments.S.size()) != Site.Channels))
+      return makeError("the statistics are of another model: site '" + Moments.Site + "' stands where '" + Site.Name +
+                       "' is expected");
+  for (const SiteMoments &Moments : Statistics.Sites)
+    for (double Sum : Moments.S)
+      if (!std::isfinite(Sum))
+        return makeError("site '" + Moments.Site + "' has values that are not finite on the calibration images");
+  return Error::success();
+}
+
+Expected<PlanResult> deepshare::planSharing(ArrayRef<GateSite> Sites, const GateStatistics &Statistics,
+                                            const PlannerOptions &Options) {
+  if (Error Failed = checkStatistics(Sites, Statistics))
+    return Failed;
+  const Budget &Limit = Options.Limit;
+  if (!(Limit.Amount >= 0))
+    return makeError(fmt::format("a budget of {} {} is negative", Limit.Amount, unitName(Limit.Unit).str()));
+  if (Limit.Unit == BudgetUnit::Seconds && !(Options.Connection.BytesPerSecond > 0))
+    return makeError("a budget in seconds needs a network");
+
+  Prices Price(Options);
+  double Full = 0, Fixed = 0;
+  std::string FixedNames;
+  for (const GateSite &Site : Sites) {
+    double Own = unchangedPrice(Site, Price);
+    Full += Own;
+    if (Site.isShareable() || Own == 0)
+      continue;
+    Fixed += Own;
+    if (FixedNames.size() < 200)
+      FixedNames += (FixedNames.empty() ? "'" : ", '") + Site.Name + "'";
+  }
+  double Absolute = Limit.IsFraction ? Limit.Amount * Full : Limit.Amount;
+  if (Fixed > Absolute)
+    return makeError(fmt::format("the budget is {} {}, but gates that cannot be shared need {} ({})", Absolute,
+                                 unitName(Limit.Unit).str(), Fixed, FixedNames));
+  Planner P(Sites, Statistics, Options);
+  PlanResult Result = Absolute >= Full ? P.unchanged() : P.plan(Absolute - Fixed);
+  Result.Price = P.price(Result.Plan) + Fixed;
+  Result.FullPrice = Full;
+  assert(Result.Price <= Absolute * (1 + 1e-9) && "the plan passes its budget");
+  return Result;
+}

@@ -1,0 +1,235 @@
+//===- ObservationTest.cpp - moments and Fisher weights -------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Analysis/Observation.h"
+#include "deepshare/ONNX/ONNX.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+using namespace deepshare;
+using llvm::Expected;
+using testing::HasSubstr;
+
+namespace {
+
+/// Normal noise of a shape.
+class Noise : public ImageSet {
+public:
+  Noise(uint64_t Size, std::vector<int64_t> Shape) : Shape(Shape) {
+    std::mt19937 Random(1);
+    Each = 1;
+    for (int64_t Axis : Shape)
+      Each *= Axis;
+    for (uint64_t I = 0; I < Size * Each; ++I)
+      Values.push_back(std::normal_distribution<float>(0.2f, 1)(Random));
+  }
+  uint64_t size() const override { return Values.size() / Each; }
+  llvm::ArrayRef<int64_t> shape() const override { return Shape; }
+  bool hasLabels() const override { return false; }
+  int64_t label(uint64_t) const override { return 0; }
+  llvm::Error batch(llvm::ArrayRef<uint64_t> Indices, llvm::MutableArrayRef<float> Into) const override {
+    for (size_t I = 0; I < Indices.size(); ++I)
+      std::copy_n(image(Indices[I]), Each, Into.data() + I * Each);
+    return llvm::Error::success();
+  }
+  const float *image(uint64_t Index) const { return Values.data() + Index * Each; }
+
+  std::vector<int64_t> Shape;
+  uint64_t Each;
+  std::vector<float> Values;
+};
+
+struct Observed {
+  std::unique_ptr<Model> M;
+  std::vector<GateSite> Sites;
+};
+
+Observed setUp(const std::string &Signature, const std::string &Body) {
+  std::string Text = "<ir_version: 10, opset_import: [\"\" : 17]>\nmain " + Signature + " {\n" + Body + "\n}\n";
+  Observed Result;
+  Expected<std::unique_ptr<Model>> M = parseModelText(Text, "test.onnxtxt");
+  if (!M) {
+    ADD_FAILURE() << llvm::toString(M.takeError());
+    return Result;
+  }
+  Result.M = std::move(*M);
+  EXPECT_EQ(llvm::toString(inferShapes(*Result.M)), "");
+  Result.Sites = llvm::cantFail(findGateSites(*Result.M));
+  return Result;
+}
+
+GateStatistics collect(const Observed &S, const ImageSet &Images, const ObservationOptions &Options) {
+  Expected<GateStatistics> Statistics = collectStatistics(*S.M, S.Sites, Images, Options);
+  if (!Statistics) {
+    ADD_FAILURE() << llvm::toString(Statistics.takeError());
+    return {};
+  }
+  return std::move(*Statistics);
+}
+
+std::string failure(const Observed &S, const ImageSet &Images, const ObservationOptions &Options) {
+  return llvm::toString(collectStatistics(*S.M, S.Sites, Images, Options).takeError());
+}
+
+/// Two sites: x of 2 channels on 4 x 4, then its mean over 2 x 2 tiles and the negative of it.
+const char *Signature = "(float[N,2,4,4] x) => (float[N,2,4,4] y)";
+const char *Body = "a = Relu(x) n = Neg(x) y = Relu(n)";
+
+TEST(Observation, MomentsAreThoseOfTheDefinition) {
+  Observed S = setUp(Signature, Body);
+  Noise Images(10, {2, 4, 4});
+  ObservationOptions Options;
+  Options.Weight = Weighting::None;
+  Options.Batch = 4; // 4, 4 and 2 images
+  Options.Blocks = {2};
+  GateStatistics Statistics = collect(S, Images, Options);
+  EXPECT_EQ(Statistics.Images, 10u);
+  ASSERT_EQ(Statistics.Sites.size(), 2u);
+  ASSERT_EQ(Statistics.Pairs.size(), 6u); // a-a, y-a, y-y, each for elements and for tiles
+
+  auto X = [&](unsigned Site, uint64_t Image, unsigned C, unsigned P) {
+    float Value = Images.image(Image)[C * 16 + P];
+    return Site == 0 ? Value : -Value;
+  };
+  auto Gate = [&](unsigned Site, unsigned Block, uint64_t Image, unsigned C, unsigned P) {
+    float Sum = 0;
+    for (unsigned I = 0; I < Block; ++I)
+      for (unsigned J = 0; J < Block; ++J)
+        Sum += X(Site, Image, C, (P / 4 / Block * Block + I) * 4 + P % 4 / Block * Block + J);
+    return Sum > 0;
+  };
+  for (const PairMoments &Pair : Statistics.Pairs)
+    for (unsigned R = 0; R < 2; ++R)
+      for (unsigned C = 0; C < 2; ++C) {
+        double Own = 0, Open = 0, M = 0, A = 0, Both = 0, All = 0;
+        for (uint64_t Image = 0; Image < 10; ++Image)
+          for (unsigned P = 0; P < 16; ++P) {
+            double W = std::pow(X(Pair.Replicate, Image, R, P), 2);
+            bool D = X(Pair.Replicate, Image, R, P) > 0;
+            bool G = Gate(Pair.Candidate, Pair.Block, Image, C, P);
+            All += W;
+            Own += D ? W : 0;
+            Open += D;
+            M += G ? W : 0;
+            A += G && D ? W : 0;
+            Both += G && D;
+          }
+        EXPECT_NEAR(Statistics.Sites[Pair.Replicate].S[R], All / 10, 1e-4);
+        EXPECT_NEAR(Statistics.Sites[Pair.Replicate].R[R], Own / 10, 1e-4);
+        EXPECT_NEAR(Statistics.Sites[Pair.Replicate].Open[R], Open / 160, 1e-9);
+        EXPECT_NEAR(Pair.M(R, C), M / 10, 1e-4);
+        EXPECT_NEAR(Pair.A(R, C), A / 10, 1e-4);
+        if (Pair.Candidate == Pair.Replicate && Pair.Block == 1) {
+          EXPECT_NEAR(Pair.Both(R, C), Both / 160, 1e-6);
+        }
+      }
+}
+
+TEST(Observation, StridedAndCoarserGates) {
+  // x on 4 x 4, every second of it, and back to 4 x 4.
+  Observed S = setUp("(float[N,1,4,4] x) => (float[N,1,4,4] y)",
+                     "a = Relu(x) h = AveragePool<kernel_shape = [1, 1], strides = [2, 2]>(x) b = Relu(h) n = Neg(x) "
+                     "c = Relu(n) m = ReduceMean<axes = [2, 3]>(b) y = Add(c, m)");
+  ASSERT_EQ(S.Sites.size(), 3u);
+  Noise Images(8, {1, 4, 4});
+  ObservationOptions Options;
+  Options.Weight = Weighting::None;
+  Options.OtherSizes = true;
+  GateStatistics Statistics = collect(S, Images, Options);
+  ASSERT_EQ(Statistics.Pairs.size(), 6u);
+  for (const PairMoments &Pair : Statistics.Pairs) {
+    double M = 0;
+    for (uint64_t Image = 0; Image < 8; ++Image)
+      for (unsigned P = 0; P < 16; ++P) {
+        const float *X = Images.image(Image);
+        unsigned Even = P / 8 * 8 + P % 4 / 2 * 2; // the element of the tile that the strided layer keeps
+        bool IsKept = P == Even;
+        if (Pair.Replicate == 1 && !IsKept)
+          continue;
+        bool Gate = Pair.Candidate == 1 ? X[Even] > 0 : Pair.Candidate == 2 ? X[P] < 0 : X[P] > 0;
+        M += Gate ? X[P] * X[P] : 0;
+      }
+    EXPECT_NEAR(Pair.M(0, 0), M / 8, 1e-4) << Pair.Replicate << " with " << Pair.Candidate;
+  }
+}
+
+TEST(Observation, FisherWeightsAreTheModelsOwn) {
+  // Logits W'relu(x): for a label l the gradient of -log p(l) is W (p - e_l).
+  Observed S = setUp("(float[N,3] x) => (float[N,2] z)",
+                     "w = Constant<value = float[3,2] {1, -1, 0.5, 2, -3, 0.25}>() y = Relu(x) z = MatMul(y, w)");
+  const float W[3][2] = {{1, -1}, {0.5, 2}, {-3, 0.25}};
+  Noise Images(40, {3});
+  ObservationOptions Options;
+  Options.Images = 1;
+  unsigned Labels[2] = {};
+  for (uint64_t Seed = 0; Seed < 40; ++Seed) {
+    Options.Seed = Seed;
+    GateStatistics Statistics = collect(S, Images, Options);
+    // Which image it was, and which label, is known by the moments.
+    unsigned Matches = 0;
+    for (uint64_t Image = 0; Image < 40; ++Image) {
+      const float *X = Images.image(Image);
+      double Z[2] = {};
+      for (int C = 0; C < 3; ++C)
+        for (int K = 0; K < 2; ++K)
+          Z[K] += W[C][K] * std::max(0.0f, X[C]);
+      double P = 1 / (1 + std::exp(Z[1] - Z[0]));
+      for (int Label : {0, 1}) {
+        bool Same = true;
+        for (int C = 0; C < 3; ++C) {
+          double Gradient = W[C][0] * (P - (Label == 0)) + W[C][1] * (1 - P - (Label == 1));
+          double Sum = std::pow(Gradient * X[C], 2);
+          Same &= std::abs(Statistics.Sites[0].S[C] - Sum) < 1e-5 + 1e-4 * Sum;
+        }
+        Matches += Same;
+        Labels[Label] += Same;
+      }
+    }
+    EXPECT_GE(Matches, 1u) << "seed " << Seed;
+  }
+  EXPECT_GT(Labels[0], 5u);
+  EXPECT_GT(Labels[1], 5u);
+}
+
+TEST(Observation, SameSeedSameStatistics) {
+  Observed S = setUp(Signature, Body);
+  Noise Images(30, {2, 4, 4});
+  ObservationOptions Options;
+  Options.Images = 20;
+  Options.Weight = Weighting::Regression;
+  uint64_t Done = 0, Total = 0;
+  Options.Progress = [&](uint64_t D, uint64_t T) {
+    Done = D;
+    Total = T;
+  };
+  GateStatistics A = collect(S, Images, Options), B = collect(S, Images, Options);
+  EXPECT_EQ(Done, 20u);
+  EXPECT_EQ(Total, 20u);
+  EXPECT_EQ(A.Images, 20u);
+  ASSERT_EQ(A.Pairs.size(), B.Pairs.size());
+  for (size_t I = 0; I < A.Pairs.size(); ++I)
+    EXPECT_EQ(A.Pairs[I].M.Values, B.Pairs[I].M.Values);
+  Options.Seed = 1;
+  EXPECT_NE(collect(S, Images, Options).Sites[1].S, A.Sites[1].S);
+}
+
+TEST(Observation, BadInput) {
+  Observed S = setUp(Signature, Body);
+  EXPECT_EQ(failure(S, Noise(4, {3, 4, 4}), {}),
+            "the model's input 'x' is float[N,2,4,4], but the images are float[3,4,4]");
+  Observed Two = setUp("(float[N,2] x, float[N,2] z) => (float[N,2] y)", "a = Add(x, z) y = Relu(a)");
+  EXPECT_THAT(failure(Two, Noise(4, {2}), {}), HasSubstr("the model has several inputs ('x', 'z')"));
+  ObservationOptions Options;
+  Options.Memory = 10;
+  EXPECT_THAT(failure(S, Noise(4, {2, 4, 4}), Options), HasSubstr("but the memory is limited to"));
+  EXPECT_THAT(llvm::toString(parseWeighting("best").takeError()), HasSubstr("expected auto, none"));
+}
+
+} // namespace

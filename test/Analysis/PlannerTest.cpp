@@ -1,0 +1,363 @@
+//===- PlannerTest.cpp - closed forms and the search ----------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Analysis/Planner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <set>
+
+using namespace deepshare;
+using llvm::Expected;
+using testing::HasSubstr;
+
+namespace {
+
+/// Samples of one channel's input and of a gate, with their weights.
+struct Samples {
+  std::vector<double> X, Weight, Gate;
+  double S = 0, R = 0, M = 0, A = 0;
+};
+
+Samples randomSamples(std::mt19937 &Random) {
+  std::normal_distribution<double> Normal;
+  Samples Result;
+  for (int I = 0; I < 200; ++I) {
+    double X = Normal(Random) + 0.3, W = std::abs(Normal(Random)), D = X + Normal(Random) > 0;
+    Result.X.push_back(X);
+    Result.Weight.push_back(W);
+    Result.Gate.push_back(D);
+    Result.S += W * X * X;
+    Result.R += X > 0 ? W * X * X : 0;
+    Result.M += D * W * X * X;
+    Result.A += X > 0 ? D * W * X * X : 0;
+  }
+  return Result;
+}
+
+double bruteLoss(const Samples &Data, double NewOn, double NewOff, double On, double Off) {
+  double Loss = 0;
+  for (size_t I = 0; I < Data.X.size(); ++I) {
+    double Error = Data.X[I] * ((Data.X[I] > 0 ? On : Off) - (Data.Gate[I] > 0 ? NewOn : NewOff));
+    Loss += Data.Weight[I] * Error * Error;
+  }
+  return Loss;
+}
+
+TEST(ClosedForms, AgreeWithBruteForceLeastSquares) {
+  std::mt19937 Random(0);
+  for (int Round = 0; Round < 200; ++Round) {
+    Samples Data = randomSamples(Random);
+    double On = std::normal_distribution<double>(1, 1)(Random), Off = std::normal_distribution<double>(0, 1)(Random);
+    AffineGate Gate = fitAffine(Data.S, Data.R, Data.M, Data.A, On, Off);
+    EXPECT_NEAR(Gate.Loss, bruteLoss(Data, Gate.On, Gate.Off, On, Off), 1e-9 * Data.S * (1 + On * On + Off * Off));
+    EXPECT_NEAR(gateLoss(Data.S, Data.R, Data.M, Data.A, 0.3, -0.2, On, Off), bruteLoss(Data, 0.3, -0.2, On, Off),
+                1e-9 * Data.S * (1 + On * On + Off * Off));
+    AffineGate Linear = fitLinear(Data.S, Data.R, On, Off);
+    EXPECT_EQ(Linear.On, Linear.Off);
+    EXPECT_NEAR(Linear.Loss, bruteLoss(Data, Linear.On, Linear.On, On, Off), 1e-9 * Data.S * (1 + On * On + Off * Off));
+    // No neighbour is better.
+    for (double Step : {-1e-3, 1e-3}) {
+      EXPECT_LE(Gate.Loss, bruteLoss(Data, Gate.On + Step, Gate.Off, On, Off));
+      EXPECT_LE(Gate.Loss, bruteLoss(Data, Gate.On, Gate.Off + Step, On, Off));
+      EXPECT_LE(Linear.Loss, bruteLoss(Data, Linear.On + Step, Linear.On + Step, On, Off));
+    }
+  }
+}
+
+TEST(ClosedForms, EmptyHalvesAndOwnGates) {
+  AffineGate Own = fitAffine(3, 2, 2, 2);
+  EXPECT_EQ(Own.On, 1);
+  EXPECT_EQ(Own.Off, 0);
+  EXPECT_EQ(Own.Loss, 0);
+  EXPECT_EQ(fitAffine(3, 2, 0, 0).On, 0);
+  EXPECT_EQ(fitAffine(3, 2, 3, 2).Off, 0);
+  EXPECT_EQ(fitAffine(0, 0, 0, 0).Loss, 0);
+  EXPECT_EQ(fitLinear(0, 0).On, 0);
+}
+
+//===----------------------------------------------------------------------===//
+// Search
+//===----------------------------------------------------------------------===//
+
+/// Sites and statistics of random signals: channels are mixtures of a few sources, so that gates correlate.
+struct Instance {
+  std::vector<GateSite> Sites;
+  GateStatistics Statistics;
+};
+
+Instance randomInstance(unsigned Seed, std::vector<std::pair<unsigned, int64_t>> Shapes) {
+  std::mt19937 Random(Seed);
+  std::normal_distribution<float> Normal;
+  constexpr int NumSamples = 60;
+  Instance Result;
+  std::vector<std::vector<std::vector<float>>> Values; // site, channel, sample
+  for (auto [Channels, Size] : Shapes) {
+    GateSite Site{};
+    Site.Name = "s" + std::to_string(Result.Sites.size());
+    Site.Kind = GateKind::Relu;
+    Site.ChannelAxis = 1;
+    Site.Channels = Channels;
+    Site.Spatial = {Size, Size};
+    Site.DReLUs = Site.Muxes = Channels * Size * Size;
+    Site.SlopeOn.assign(Channels, 1);
+    Site.SlopeOff.assign(Channels, 0);
+    Result.Sites.push_back(Site);
+    auto &Signals = Values.emplace_back(Channels, std::vector<float>(NumSamples));
+    for (auto &Signal : Signals) {
+      unsigned Source = Random() % 4;
+      for (int I = 0; I < NumSamples; ++I)
+        Signal[I] = std::sin(float(I * (Source + 1))) + 0.5f * Normal(Random) + 0.2f;
+    }
+  }
+  Result.Statistics.Images = 1;
+  for (size_t R = 0; R < Shapes.size(); ++R) {
+    SiteMoments Own;
+    Own.Site = Result.Sites[R].Name;
+    for (const auto &X : Values[R]) {
+      double S = 0, Positive = 0, Open = 0;
+      for (float V : X) {
+        S += V * V;
+        Positive += V > 0 ? V * V : 0;
+        Open += V > 0;
+      }
+      Own.S.push_back(S);
+      Own.R.push_back(Positive);
+      Own.Open.push_back(Open / NumSamples);
+    }
+    Result.Statistics.Sites.push_back(Own);
+    for (size_t P = 0; P <= R; ++P) {
+      if (Shapes[P].second != Shapes[R].second)
+        continue;
+      PairMoments Pair;
+      Pair.Replicate = R;
+      Pair.Candidate = P;
+      Pair.M = Pair.A = Matrix(Shapes[R].first, Shapes[P].first);
+      Pair.Both = P == R ? Pair.M : Matrix();
+      for (unsigned I = 0; I < Shapes[R].first; ++I)
+        for (unsigned J = 0; J < Shapes[P].first; ++J)
+          for (int K = 0; K < NumSamples; ++K) {
+            float X = Values[R][I][K], W = X * X;
+            bool Gate = Values[P][J][K] > 0;
+            Pair.M(I, J) += Gate ? W : 0;
+            Pair.A(I, J) += Gate && X > 0 ? W : 0;
+            if (P == R)
+              Pair.Both(I, J) += Gate && X > 0 ? 1.0f / NumSamples : 0;
+          }
+      Result.Statistics.Pairs.push_back(Pair);
+    }
+  }
+  return Result;
+}
+
+CostModel prices() {
+  CostModel Cost;
+  Cost.DReLU = {112, 7};
+  Cost.Mux = {32, 1};
+  Cost.Truncation = {8, 1};
+  return Cost;
+}
+
+PlanResult plan(const Instance &I, PlannerOptions Options) {
+  Options.Cost = prices();
+  Options.Connection = {1e-3, 1e6};
+  Expected<PlanResult> Result = planSharing(I.Sites, I.Statistics, Options);
+  if (!Result) {
+    ADD_FAILURE() << llvm::toString(Result.takeError());
+    return {};
+  }
+  return std::move(*Result);
+}
+
+Budget fraction(double Amount, BudgetUnit Unit = BudgetUnit::DReLUs) { return {Unit, true, Amount}; }
+
+/// The least loss over all sets of gates of an instance with one unit: every channel takes its best open gate.
+double bruteForce(const Instance &I, double Limit) {
+  std::vector<std::pair<unsigned, unsigned>> Gates;
+  for (unsigned S = 0; S < I.Sites.size(); ++S)
+    for (unsigned C = 0; C < I.Sites[S].Channels; ++C)
+      Gates.push_back({S, C});
+  double Best = INFINITY;
+  for (unsigned Set = 0; Set < (1u << Gates.size()); ++Set) {
+    double Price = 0, Loss = 0;
+    for (unsigned G = 0; G < Gates.size(); ++G)
+      Price += Set >> G & 1 ? I.Sites[Gates[G].first].positions() : 0;
+    if (Price > Limit)
+      continue;
+    for (unsigned S = 0; S < I.Sites.size(); ++S)
+      for (unsigned C = 0; C < I.Sites[S].Channels; ++C) {
+        double Sum = I.Statistics.Sites[S].S[C], Open = I.Statistics.Sites[S].R[C];
+        double Least = fitLinear(Sum, Open).Loss;
+        for (const PairMoments &Pair : I.Statistics.Pairs)
+          for (unsigned G = 0; G < Gates.size(); ++G)
+            if ((Set >> G & 1) && Pair.Replicate == S && Pair.Candidate == Gates[G].first) {
+              bool IsOwn = Gates[G] == std::pair(S, C);
+              double M = Pair.M(C, Gates[G].second), A = Pair.A(C, Gates[G].second);
+              Least = std::min(Least, IsOwn ? 0 : fitAffine(Sum, Open, M, A).Loss);
+            }
+        Loss += Least;
+      }
+    Best = std::min(Best, Loss);
+  }
+  return Best;
+}
+
+TEST(Planner, FindsTheOptimumOfTinyInstances) {
+  for (unsigned Seed = 0; Seed < 25; ++Seed) {
+    Instance I = randomInstance(Seed, {{4, 4}, {5, 2}, {4, 4}});
+    for (double Amount : {0.15, 0.3, 0.6}) {
+      PlannerOptions Options;
+      Options.Limit = fraction(Amount);
+      PlanResult Result = plan(I, Options);
+      double Optimum = bruteForce(I, Amount * Result.FullPrice);
+      EXPECT_LE(Result.Loss, Optimum * 1.01 + 1e-4) << "seed " << Seed << ", budget " << Amount;
+      EXPECT_GE(Result.Loss, Optimum * 0.999 - 1e-4);
+    }
+  }
+}
+
+TEST(Planner, BudgetsHoldAndGatesAreUsed) {
+  for (unsigned Seed = 0; Seed < 4; ++Seed) {
+    Instance I = randomInstance(Seed, {{8, 8}, {6, 8}, {12, 4}, {10, 4}});
+    for (Strategy Search : {Strategy::Full, Strategy::Own, Strategy::Uniform, Strategy::Linear, Strategy::KMedoids,
+                            Strategy::Random, Strategy::Blocks})
+      for (BudgetUnit Unit : {BudgetUnit::DReLUs, BudgetUnit::Bytes, BudgetUnit::Seconds})
+        for (double Amount : {0.0, 0.07, 0.25, 0.5, 0.9}) {
+          PlannerOptions Options;
+          Options.Limit = fraction(Amount, Unit);
+          Options.Search = Search;
+          Options.Cost = prices();
+          Options.Connection = {1e-3, 1e6};
+          Expected<PlanResult> Result = planSharing(I.Sites, I.Statistics, Options);
+          ASSERT_TRUE(bool(Result)) << llvm::toString(Result.takeError());
+          EXPECT_LE(Result->Price, Amount * Result->FullPrice * (1 + 1e-9))
+              << strategyName(Search).str() << " " << int(Unit) << " " << Amount;
+          if (Unit == BudgetUnit::DReLUs) {
+            EXPECT_EQ(Result->Price, countDReLUs(Result->Plan));
+          }
+          // A valid plan: it survives its own reader.
+          Expected<SharePlan> Read = parseSharePlan(printSharePlan(Result->Plan), "plan");
+          ASSERT_TRUE(bool(Read)) << llvm::toString(Read.takeError());
+          EXPECT_EQ(llvm::toString(checkPlan(Result->Plan, I.Sites, "plan")), "");
+        }
+  }
+}
+
+TEST(Planner, MoreCandidatesAreNeverMuchWorse) {
+  for (unsigned Seed = 0; Seed < 10; ++Seed) {
+    Instance I = randomInstance(Seed, {{8, 8}, {6, 8}, {12, 4}, {10, 4}});
+    PlannerOptions Options;
+    Options.Limit = fraction(0.25);
+    double Full = plan(I, Options).Loss;
+    for (Strategy Search : {Strategy::Own, Strategy::Uniform, Strategy::Linear, Strategy::KMedoids, Strategy::Random}) {
+      Options.Search = Search;
+      EXPECT_LE(Full, plan(I, Options).Loss * 1.01) << strategyName(Search).str();
+    }
+  }
+}
+
+TEST(Planner, WholeBudgetKeepsEveryGate) {
+  Instance I = randomInstance(1, {{4, 4}, {5, 2}});
+  I.Sites[0].SlopeOff.assign(4, 0.25);
+  for (BudgetUnit Unit : {BudgetUnit::DReLUs, BudgetUnit::Bytes, BudgetUnit::Seconds}) {
+    PlannerOptions Options;
+    Options.Limit = fraction(1, Unit);
+    PlanResult Result = plan(I, Options);
+    EXPECT_DOUBLE_EQ(Result.Price, Result.FullPrice);
+    for (unsigned S = 0; S < 2; ++S)
+      for (unsigned C = 0; C < I.Sites[S].Channels; ++C)
+        EXPECT_EQ(Result.Plan.Sites[S].Channels[C], (ChannelPlan{GateSource{S, C}, 1, S == 0 ? 0.25f : 0.0f}));
+  }
+}
+
+TEST(Planner, SameArgumentsSamePlan) {
+  Instance I = randomInstance(5, {{8, 8}, {6, 8}, {12, 4}});
+  for (Strategy Search : {Strategy::Full, Strategy::Random}) {
+    PlannerOptions Options;
+    Options.Limit = fraction(0.3, BudgetUnit::Bytes);
+    Options.Search = Search;
+    EXPECT_EQ(printSharePlan(plan(I, Options).Plan), printSharePlan(plan(I, Options).Plan));
+  }
+}
+
+TEST(Planner, SitesWithoutGatesSaveRounds) {
+  // With a slow network the same budget leaves fewer sites that compare.
+  Instance I = randomInstance(2, {{8, 4}, {8, 4}, {8, 4}, {8, 4}});
+  auto Comparing = [&](Network Connection) {
+    PlannerOptions Options;
+    Options.Limit = fraction(0.5, BudgetUnit::Seconds);
+    Options.Cost = prices();
+    Options.Connection = Connection;
+    Expected<PlanResult> Result = planSharing(I.Sites, I.Statistics, Options);
+    EXPECT_TRUE(bool(Result));
+    std::set<unsigned> Sites;
+    for (const SitePlan &Site : Result->Plan.Sites)
+      for (const ChannelPlan &Channel : Site.Channels)
+        if (Channel.Source)
+          Sites.insert(Channel.Source->Site);
+    return Sites.size();
+  };
+  EXPECT_EQ(Comparing({1, 1e9}), 1u);
+  EXPECT_GT(Comparing({1e-9, 1e6}), 1u);
+}
+
+TEST(Planner, SitesThatCannotShareSpendTheirPart) {
+  Instance I = randomInstance(3, {{4, 4}, {5, 2}});
+  I.Sites[1].SlopeOn.clear();
+  I.Sites[1].SlopeOff.clear();
+  I.Sites[1].Kind = GateKind::MaxPool;
+  I.Statistics.Sites[1] = {"s1", {}, {}, {}};
+  std::erase_if(I.Statistics.Pairs, [](const PairMoments &Pair) { return Pair.Replicate == 1; });
+  PlannerOptions Options;
+  Options.Limit = fraction(0.5);
+  PlanResult Result = plan(I, Options);
+  EXPECT_EQ(Result.FullPrice, 84);
+  EXPECT_EQ(Result.Plan.Sites.size(), 1u);
+  EXPECT_EQ(Result.Price, countDReLUs(Result.Plan) + 20);
+  EXPECT_LE(Result.Price, 42);
+  Options.Limit = {BudgetUnit::DReLUs, false, 19};
+  Expected<PlanResult> Failed = planSharing(I.Sites, I.Statistics, Options);
+  EXPECT_EQ(llvm::toString(Failed.takeError()),
+            "the budget is 19 DReLUs, but gates that cannot be shared need 20 ('s1')");
+}
+
+TEST(Planner, StatisticsOfAnotherModel) {
+  Instance I = randomInstance(3, {{4, 4}, {5, 2}});
+  std::swap(I.Statistics.Sites[0], I.Statistics.Sites[1]);
+  EXPECT_THAT(llvm::toString(planSharing(I.Sites, I.Statistics, {}).takeError()),
+              HasSubstr("the statistics are of another model: site 's1' stands where 's0' is expected"));
+}
+
+TEST(Budget, Parses) {
+  auto Is = [](const char *Text, BudgetUnit Unit, bool IsFraction, double Amount) {
+    Expected<Budget> Parsed = parseBudget(Text);
+    ASSERT_TRUE(bool(Parsed)) << llvm::toString(Parsed.takeError());
+    EXPECT_EQ(Parsed->Unit, Unit);
+    EXPECT_EQ(Parsed->IsFraction, IsFraction);
+    EXPECT_DOUBLE_EQ(Parsed->Amount, Amount);
+  };
+  Is("50%", BudgetUnit::DReLUs, true, 0.5);
+  Is("12.5%", BudgetUnit::DReLUs, true, 0.125);
+  Is("94208", BudgetUnit::DReLUs, false, 94208);
+  Is("12MB", BudgetUnit::Bytes, false, 12e6);
+  Is("50%bytes", BudgetUnit::Bytes, true, 0.5);
+  Is("1.5s", BudgetUnit::Seconds, false, 1.5);
+  Is("20ms", BudgetUnit::Seconds, false, 0.02);
+  for (const char *Bad : {"", "-3", "abc", "50 %", "101%", "1e3", "nan", "5XB", "%", "1.2.3"})
+    EXPECT_THAT(llvm::toString(parseBudget(Bad).takeError()), HasSubstr("expected a percentage of at most 100")) << Bad;
+}
+
+TEST(Strategy, Names) {
+  EXPECT_EQ(*parseStrategy("kmedoids"), Strategy::KMedoids);
+  EXPECT_EQ(strategyName(Strategy::Full), "full");
+  EXPECT_EQ(llvm::toString(parseStrategy("best").takeError()),
+            "strategy 'best': expected one of full, own, uniform, linear, kmedoids, blocks, random");
+}
+
+} // namespace
