@@ -13,7 +13,9 @@ include(${ONNX_TARGETS})
 
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  # Checkouts share what they compile: paths count from the checkout, precompiled headers by their contents.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1
+    CCACHE_SLOPPINESS=pch_defines,time_macros ${CCACHE})
 endif()
 
 # What every target of ours is compiled with. Others' headers are SYSTEM: their warnings are not ours.
@@ -49,6 +51,8 @@ endfunction()
 add_library(deepshare-torch INTERFACE)
 target_include_directories(deepshare-torch SYSTEM INTERFACE ${TORCH_INCLUDE_DIRS})
 target_link_libraries(deepshare-torch INTERFACE ${TORCH_LIBRARIES})
+# Without this flag ccache cannot see through GCC's precompiled headers.
+target_compile_options(deepshare-torch INTERFACE $<$<CXX_COMPILER_ID:GNU>:-fpch-preprocess>)
 
 # The ONNX library as a target whose headers count as a system's.
 add_library(deepshare-onnx INTERFACE)
