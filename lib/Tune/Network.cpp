@@ -32,7 +32,8 @@ Network::Network(Model &M, std::unique_ptr<Executor> Run, at::Device Device)
     Exec->observe(LogitsValue);
 }
 
-llvm::Expected<std::unique_ptr<Network>> Network::create(Model &M, std::optional<TrainedPart> Part, at::Device Device) {
+llvm::Expected<std::unique_ptr<Network>> Network::create(Model &M, std::optional<TrainedPart> Part, at::Device Device,
+                                                         bool Renormalize) {
   unsigned Inputs = llvm::count_if(M.graph().inputs(), [](const Value *V) { return !V->isInitializer(); });
   if (Inputs != 1)
     return llvm::createStringError(fmt::format("expected a model with one input, got {}", Inputs));
@@ -43,6 +44,8 @@ llvm::Expected<std::unique_ptr<Network>> Network::create(Model &M, std::optional
     return Run.takeError();
   std::unique_ptr<Network> Result(new Network(M, std::move(*Run), Device));
   llvm::Error E = guarded("cannot prepare the model", [&]() -> llvm::Error {
+    if (Renormalize && Part == TrainedPart::All)
+      Result->openNormalizations();
     if (llvm::Error Failed = Result->findTensors(Part))
       return Failed;
     Result->takeOverGates(Part);
@@ -53,11 +56,30 @@ llvm::Expected<std::unique_ptr<Network>> Network::create(Model &M, std::optional
   return Result;
 }
 
+void Network::openNormalizations() {
+  for (Node &N : M.graph()) {
+    if (!OpenNormalization::fits(N))
+      continue;
+    auto &Opened = *Open.emplace(N.output(), std::make_unique<OpenNormalization>(N, Device)).first->second;
+    Exec->observe(N.output());
+    std::string Name = N.output()->name().str();
+    for (auto &[Suffix, T] : {std::pair(".gamma", &Opened.Gamma), std::pair(".beta", &Opened.Beta)}) {
+      T->set_requires_grad(true);
+      Trained.push_back({Name + Suffix, *T});
+    }
+    Buffers.push_back({Name + ".mean", Opened.Mean});
+    Buffers.push_back({Name + ".var", Opened.Variance});
+  }
+}
+
 llvm::Error Network::findTensors(std::optional<TrainedPart> Part) {
   auto IsFloat = [](const Value &V) { return V.constant() && V.constant()->elementType() == ElementType::Float32; };
   for (const Parameter &P : findParameters(M, IsFloat)) {
     bool IsStatistic = P.Kind == Role::Mean || P.Kind == Role::Variance;
     if (!IsStatistic && Part != TrainedPart::All)
+      continue;
+    // Under an open normalisation a bias has no effect; it is folded in again at the end.
+    if (P.Kind == Role::Bias && Open.count(P.User->output()))
       continue;
     // The executor's tensor may be a view of the model's file.
     at::Tensor Own = Exec->constant(P.Of).to(Device).clone();
@@ -143,6 +165,11 @@ llvm::Expected<NetworkOutput> Network::run(const at::Tensor &Images, RunMode New
   NetworkOutput Result;
   Result.Watched.resize(WatchedValues.size());
   llvm::Expected<std::vector<at::Tensor>> Outputs = Exec->run({Images}, [&](const Value &V, at::Tensor &T) {
+    if (auto Found = Open.find(&V); Found != Open.end()) {
+      if (Measuring)
+        Found->second->start(T);
+      T = Found->second->apply(T, Mode.Training);
+    }
     if (&V == LogitsValue)
       Result.Logits = T;
     for (auto [Watched, Into] : llvm::zip_equal(WatchedValues, Result.Watched))
@@ -159,7 +186,7 @@ llvm::Expected<NetworkOutput> Network::run(const at::Tensor &Images, RunMode New
   return Result;
 }
 
-llvm::Error Network::measureGates(const at::Tensor &Images) {
+llvm::Error Network::calibrate(const at::Tensor &Images) {
   at::NoGradGuard NoGrad;
   Measuring = true;
   llvm::Expected<NetworkOutput> Output = run(Images, {});
@@ -171,13 +198,34 @@ llvm::Error Network::measureGates(const at::Tensor &Images) {
   return llvm::Error::success();
 }
 
+/// Puts \p T in place of the tensor of \p V.
+static llvm::Error storeTensor(Value &V, const at::Tensor &T) {
+  llvm::Expected<Tensor> New = fromATen(T);
+  if (!New)
+    return New.takeError();
+  V.setInitializer(New->withUnmodelled(V.initializer()->unmodelled().str()));
+  return llvm::Error::success();
+}
+
 llvm::Error Network::store() {
   at::NoGradGuard NoGrad;
-  for (auto &[V, T] : Constants) {
-    llvm::Expected<Tensor> New = fromATen(T);
-    if (!New)
-      return New.takeError();
-    V->setInitializer(New->withUnmodelled(V->initializer()->unmodelled().str()));
+  for (auto &[V, T] : Constants)
+    if (llvm::Error E = storeTensor(*V, T))
+      return E;
+  for (auto &[Output, Opened] : Open) {
+    Node &N = Opened->node();
+    auto [Weight, Bias] = Opened->folded(Exec->constant(N.input(1)));
+    if (llvm::Error E = storeTensor(*N.input(1), Weight))
+      return E;
+    if (!N.input(2)) {
+      std::vector<float> Zeros(Bias.numel());
+      Value *Added =
+          M.graph().addInitializer(N.input(1)->name().str() + "_bias", Tensor::of<float>({Bias.numel()}, Zeros));
+      N.truncateInputs(2);
+      N.addInput(Added);
+    }
+    if (llvm::Error E = storeTensor(*N.input(2), Bias))
+      return E;
   }
   for (auto &[N, Share] : Shares) {
     auto [On, Off] = Share->attributes();

@@ -8,6 +8,7 @@
 #define DEEPSHARE_LIB_TUNE_NETWORK_H
 
 #include "Parameters.h"
+#include "Renormalization.h"
 #include "ShareGate.h"
 
 #include "deepshare/Exec/Exec.h"
@@ -44,9 +45,9 @@ struct NetworkOutput {
 class Network {
 public:
   /// \p M must outlive the network; it changes in store() only. \p Trained: which parameters get gradients; nothing:
-  /// none.
+  /// none. \p Renormalize: the normalisations that were folded into convolutions are open while they are trained.
   static llvm::Expected<std::unique_ptr<Network>> create(Model &M, std::optional<TrainedPart> Trained,
-                                                         at::Device Device);
+                                                         at::Device Device, bool Renormalize = false);
 
   /// What gradients move.
   std::vector<StateTensor> &parameters() { return Trained; }
@@ -61,14 +62,16 @@ public:
   void watch(llvm::ArrayRef<std::string> Names);
 
   llvm::Expected<NetworkOutput> run(const at::Tensor &Images, RunMode Mode);
-  /// Runs \p Images to measure the deviation of what each smooth gate compares; buffers() has them afterwards.
-  llvm::Error measureGates(const at::Tensor &Images);
+  /// Runs \p Images to measure what smooth gates and open normalisations start from. To be called once, before
+  /// training.
+  llvm::Error calibrate(const at::Tensor &Images);
 
   /// Writes the parameters and statistics into the model.
   llvm::Error store();
 
 private:
   Network(Model &M, std::unique_ptr<Executor> Run, at::Device Device);
+  void openNormalizations();
   llvm::Error findTensors(std::optional<TrainedPart> Part);
   void takeOverGates(std::optional<TrainedPart> Part);
   void takeOverNormalization(Node &N);
@@ -80,6 +83,7 @@ private:
   std::vector<StateTensor> Trained, Buffers;
   /// Constants that tensors of ours stand for.
   std::vector<std::pair<Value *, at::Tensor>> Constants;
+  std::map<const Value *, std::unique_ptr<OpenNormalization>> Open; ///< by the convolution's output
   std::vector<std::pair<Node *, std::unique_ptr<TrainedMask>>> Masks;
   std::vector<std::pair<Node *, std::unique_ptr<TrainedShare>>> Shares;
   const Value *LogitsValue = nullptr;

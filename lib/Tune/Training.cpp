@@ -93,7 +93,7 @@ std::string trainingIdentity(const Model &M, const ImageSet &Images, const Train
                       O.ActivationWeight, O.LabelWeight, O.LabelSmoothing);
   Text += fmt::format("/{}/{}/{}/{}/{}/{}/{}", O.SmoothPart, O.FirstSharpness, O.LastSharpness, A.Flip, A.CropPadding,
                       A.Cutout, A.MixupAlpha);
-  Text += fmt::format("/{}", Images.size());
+  Text += fmt::format("/{}/{}", O.Renormalize, Images.size());
   llvm::SHA256 Hash;
   Hash.update(Text);
   for (const Value *Init : M.graph().initializers())
@@ -113,7 +113,7 @@ public:
 
 private:
   at::Tensor tensorOf(const std::vector<float> &Pixels, uint64_t Count, const ImageSet &Set) const;
-  llvm::Error measureGates();
+  llvm::Error calibrate();
   llvm::Expected<double> step(const Batch &Images, uint64_t Number);
   llvm::Expected<double> measureAccuracy();
   llvm::Error checkpoint(uint64_t Step, LoaderState Loader);
@@ -136,7 +136,7 @@ private:
 };
 
 llvm::Error Trainer::prepare(const Model *TeacherModel) {
-  llvm::Expected<std::unique_ptr<Network>> Made = Network::create(M, Options.Train, Device);
+  llvm::Expected<std::unique_ptr<Network>> Made = Network::create(M, Options.Train, Device, Options.Renormalize);
   if (!Made)
     return Made.takeError();
   Student = std::move(*Made);
@@ -162,7 +162,7 @@ llvm::Error Trainer::prepare(const Model *TeacherModel) {
       Result.MatchedGates = Common.size();
     }
   }
-  if (llvm::Error E = measureGates())
+  if (llvm::Error E = calibrate())
     return E;
   return guarded("cannot prepare the training", [&]() -> llvm::Error {
     Optimizing = std::make_unique<Optimizer>(Student->parameters(), Options);
@@ -180,14 +180,13 @@ at::Tensor Trainer::tensorOf(const std::vector<float> &Pixels, uint64_t Count, c
   return at::from_blob(const_cast<float *>(Pixels.data()), Shape, at::kFloat).to(Device);
 }
 
-llvm::Error Trainer::measureGates() {
+llvm::Error Trainer::calibrate() {
   std::vector<uint64_t> Indices(std::min<uint64_t>(Images.size(), 128));
   std::iota(Indices.begin(), Indices.end(), 0);
   std::vector<float> Pixels(Indices.size() * *numElements(Images.shape()));
   if (llvm::Error E = Images.batch(Indices, Pixels))
     return E;
-  return guarded("cannot run the model",
-                 [&] { return Student->measureGates(tensorOf(Pixels, Indices.size(), Images)); });
+  return guarded("cannot run the model", [&] { return Student->calibrate(tensorOf(Pixels, Indices.size(), Images)); });
 }
 
 std::vector<StateTensor> Trainer::state() const {

@@ -76,6 +76,9 @@ llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *co
                                               clEnumValN(TrainedPart::Slopes, "slopes", "slopes of shared gates only")),
                                    cl::cat(category()));
 
+  Flag Renormalize("renormalize", T.Renormalize,
+                   "Normalise convolutions' outputs by the batch while training; folded in at the end");
+
   Flag Flip("flip", T.Augment.Flip, "Mirror half of the images");
   Option<unsigned> Crop("crop", T.Augment.CropPadding, "Shift images by up to this many pixels");
   Option<unsigned> Cutout("cutout", T.Augment.Cutout, "Clear a square of this side in each image");

@@ -46,6 +46,10 @@ struct TrainingOptions {
   unsigned LoaderThreads = 1;
   TrainedPart Train = TrainedPart::All;
 
+  /// Convolutions normalise their outputs by the batch while they are trained, as BatchNormalization does that was
+  /// folded into them; folded again at the end. Makes large steps possible.
+  bool Renormalize = false;
+
   OptimizerKind Optimizer = OptimizerKind::Sgd;
   /// The highest learning rate: it rises linearly over the first WarmupSteps and then falls to 0 as a half cosine.
   double LearningRate = 0.01;
