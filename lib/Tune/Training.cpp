@@ -13,6 +13,7 @@
 
 #include "deepshare/Data/BatchLoader.h"
 #include "deepshare/IR/Fingerprint.h"
+#include "deepshare/Tune/Communicator.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -93,7 +94,7 @@ std::string trainingIdentity(const Model &M, const ImageSet &Images, const Train
                       O.ActivationWeight, O.LabelWeight, O.LabelSmoothing);
   Text += fmt::format("/{}/{}/{}/{}/{}/{}/{}", O.SmoothPart, O.FirstSharpness, O.LastSharpness, A.Flip, A.CropPadding,
                       A.Cutout, A.MixupAlpha);
-  Text += fmt::format("/{}/{}", O.Renormalize, Images.size());
+  Text += fmt::format("/{}/{}/{}", O.Renormalize, Images.size(), O.Processes ? O.Processes->size() : 1);
   llvm::SHA256 Hash;
   Hash.update(Text);
   for (const Value *Init : M.graph().initializers())
@@ -114,6 +115,7 @@ public:
 private:
   at::Tensor tensorOf(const std::vector<float> &Pixels, uint64_t Count, const ImageSet &Set) const;
   llvm::Error calibrate();
+  llvm::Expected<double> combine(double Loss);
   llvm::Expected<double> step(const Batch &Images, uint64_t Number);
   llvm::Expected<double> measureAccuracy();
   llvm::Error checkpoint(uint64_t Step, LoaderState Loader);
@@ -198,6 +200,8 @@ std::vector<StateTensor> Trainer::state() const {
 }
 
 llvm::Error Trainer::checkpoint(uint64_t Step, LoaderState Loader) {
+  if (Options.Processes && Options.Processes->rank() != 0)
+    return llvm::Error::success();
   return Optimizing->save(Options.Checkpoint, {Step, Loader, Identity}, state());
 }
 
@@ -212,6 +216,28 @@ static void clipGradients(llvm::ArrayRef<StateTensor> Parameters, double Most) {
     for (const StateTensor &P : Parameters)
       if (at::Tensor Gradient = P.Value.grad(); Gradient.defined())
         Gradient.mul_(Most / Norm);
+}
+
+/// Makes the gradients, and the loss, those of all processes' batches together. Returns the loss.
+llvm::Expected<double> Trainer::combine(double Loss) {
+  if (!Options.Processes)
+    return Loss;
+  at::NoGradGuard NoGrad;
+  std::vector<at::Tensor> Parts{at::full({1}, Loss)};
+  for (const StateTensor &P : Student->parameters())
+    if (P.Value.grad().defined())
+      Parts.push_back(P.Value.grad().flatten());
+  at::Tensor All = at::cat(Parts);
+  if (llvm::Error E = Options.Processes->sum(All))
+    return E;
+  All.div_(static_cast<double>(Options.Processes->size()));
+  int64_t At = 1;
+  for (const StateTensor &P : Student->parameters())
+    if (at::Tensor Gradient = P.Value.grad(); Gradient.defined()) {
+      Gradient.copy_(All.slice(0, At, At + Gradient.numel()).view_as(Gradient));
+      At += Gradient.numel();
+    }
+  return All[0].item<double>();
 }
 
 llvm::Expected<double> Trainer::step(const Batch &Input, uint64_t Number) {
@@ -229,18 +255,20 @@ llvm::Expected<double> Trainer::step(const Batch &Input, uint64_t Number) {
     if (!Output)
       return Output.takeError();
     at::Tensor Loss = trainingLoss(*Output, Target ? &*Target : nullptr, Input, Options);
-    double Value = Loss.item<double>();
-    if (!std::isfinite(Value))
-      return llvm::createStringError(fmt::format(
-          "the loss is {} in step {}; lower the learning rate ({}) or clip the gradients{}", Value, Number + 1,
-          Options.LearningRate, Options.Checkpoint.empty() ? "" : "; the last good state is in " + Options.Checkpoint));
     Optimizing->clearGradients();
     Loss.backward();
+    llvm::Expected<double> Value = combine(Loss.item<double>());
+    if (!Value)
+      return Value;
+    if (!std::isfinite(*Value))
+      return llvm::createStringError(fmt::format(
+          "the loss is {} in step {}; lower the learning rate ({}) or clip the gradients{}", *Value, Number + 1,
+          Options.LearningRate, Options.Checkpoint.empty() ? "" : "; the last good state is in " + Options.Checkpoint));
     if (Options.ClipNorm > 0)
       clipGradients(Student->parameters(), Options.ClipNorm);
     Optimizing->step(learningRate(Options, Number));
     average();
-    return Value;
+    return *Value;
   });
 }
 
@@ -271,7 +299,9 @@ llvm::Expected<double> Trainer::measureAccuracy() {
   return guarded("held-out images", [&]() -> llvm::Expected<double> {
     at::NoGradGuard NoGrad;
     uint64_t Right = 0, All = 0, ImageSize = *numElements(Set.shape());
-    for (uint64_t First = 0; First < Set.size(); First += Options.BatchSize) {
+    uint64_t Rank = Options.Processes ? Options.Processes->rank() : 0;
+    uint64_t Processes = Options.Processes ? Options.Processes->size() : 1;
+    for (uint64_t First = Rank * Options.BatchSize; First < Set.size(); First += Processes * Options.BatchSize) {
       std::vector<uint64_t> Indices(std::min(Options.BatchSize, Set.size() - First));
       std::iota(Indices.begin(), Indices.end(), First);
       std::vector<float> Pixels(Indices.size() * ImageSize);
@@ -296,7 +326,11 @@ llvm::Expected<double> Trainer::measureAccuracy() {
       Right += BatchRight;
       All += BatchAll;
     }
-    return static_cast<double>(Right) / static_cast<double>(All);
+    at::Tensor Counts = at::tensor({static_cast<int64_t>(Right), static_cast<int64_t>(All)}, at::kLong);
+    if (Options.Processes)
+      if (llvm::Error E = Options.Processes->sum(Counts))
+        return E;
+    return static_cast<double>(Counts[0].item<int64_t>()) / static_cast<double>(Counts[1].item<int64_t>());
   });
 }
 
@@ -314,6 +348,10 @@ llvm::Expected<TrainingResult> Trainer::train(const std::function<void(const Tra
   Loading.Seed = Options.Seed;
   Loading.Threads = Options.LoaderThreads;
   Loading.Augment = Options.Augment;
+  if (Options.Processes) {
+    Loading.Rank = Options.Processes->rank();
+    Loading.WorldSize = Options.Processes->size();
+  }
   llvm::Expected<std::unique_ptr<BatchLoader>> Loader = BatchLoader::create(Images, Loading, State.Loader);
   if (!Loader)
     return Loader.takeError();

@@ -10,6 +10,7 @@
 #include "common/ProgressBar.h"
 
 #include "deepshare/ONNX/ONNX.h"
+#include "deepshare/Tune/Communicator.h"
 #include "deepshare/Tune/Training.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -22,6 +23,12 @@
 using namespace deepshare;
 
 static llvm::Error tune(TuneOptions &Options) {
+  llvm::Expected<std::unique_ptr<Communicator>> Processes = Communicator::fromEnvironment();
+  if (!Processes)
+    return Processes.takeError();
+  Options.Training.Processes = Processes->get();
+  // The first process speaks for all.
+  bool Speaks = !*Processes || (*Processes)->rank() == 0;
   llvm::Expected<std::unique_ptr<Model>> M = readModel(Options.Model);
   if (!M)
     return M.takeError();
@@ -49,7 +56,7 @@ static llvm::Error tune(TuneOptions &Options) {
   if (Options.Epochs)
     Options.Training.Steps = Options.Epochs * ((*Images)->size() / Options.Training.BatchSize);
   std::optional<MetricsWriter> Metrics;
-  if (!Options.Metrics.empty()) {
+  if (Speaks && !Options.Metrics.empty()) {
     llvm::Expected<MetricsWriter> Opened = MetricsWriter::open(Options.Metrics);
     if (!Opened)
       return Opened.takeError();
@@ -57,7 +64,7 @@ static llvm::Error tune(TuneOptions &Options) {
   }
 
   std::optional<ProgressBar> Bar;
-  if (!Options.Quiet)
+  if (Speaks && !Options.Quiet)
     Bar.emplace();
   std::string Accuracy;
   auto Report = [&](const TrainingStep &Step) {
@@ -76,6 +83,8 @@ static llvm::Error tune(TuneOptions &Options) {
   if (Metrics)
     if (llvm::Error E = Metrics->finish())
       return E;
+  if (!Speaks)
+    return llvm::Error::success();
   llvm::outs() << fmt::format("{} parameters, {} steps, loss {:.4f}", Result->Parameters, Options.Training.Steps,
                               Result->Loss);
   if (Result->ResumedAt)

@@ -4,15 +4,16 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Sharing gates changes every activation after the first replicate. Repair walks the rewritten model in order and re-fits
-// each linear layer and each free slope by least squares, so that on calibration images it gives what the original model
-// gives at the same place, from the inputs that it really gets: the repaired activations of the layers before it.
+// Sharing gates changes every activation after the first replicate. Repair walks the rewritten model in order and
+// re-fits each linear layer and each free slope by least squares, so that on calibration images it gives what the
+// original model gives at the same place, from the inputs that it really gets: the repaired activations of the layers
+// before it.
 //
 // For a layer z = A w (A: the unrolled inputs and a column of ones) with target t and weights w0 so far, the fit is
 //   min ||A w - t||^2 + lambda * d * ||w - w0||^2,   d the mean of the diagonal of A'A, the bias not penalised,
-// which stays at w0 where the images say nothing. lambda is the best of a grid on held-out images. Where the layer's output
-// is added to a value s that is already known (a residual branch), t = z_original + s_original - s, so that the layer also
-// makes good what went wrong on the other branch.
+// which stays at w0 where the images say nothing. lambda is the best of a grid on held-out images. Where the layer's
+// output is added to a value s that is already known (a residual branch), t = z_original + s_original - s, so that the
+// layer also makes good what went wrong on the other branch.
 //
 //===----------------------------------------------------------------------===//
 
@@ -57,8 +58,9 @@ struct RepairResult {
 };
 
 /// Repairs \p M, which `share-gates` made of \p Original. Re-fits Conv (1-D and 2-D, any groups), Gemm and MatMul with
-/// constant weights, and the slopes of replicates and linear channels that are not 0, 1 or -1. Values correspond by name.
-/// Deterministic for a seed. Errors: an operator that lib/Exec cannot run, images of a wrong shape, fewer than two batches.
+/// constant weights, and the slopes of replicates and linear channels that are not 0, 1 or -1. Values correspond by
+/// name. Deterministic for a seed. Errors: an operator that lib/Exec cannot run, images of a wrong shape, fewer than
+/// two batches.
 llvm::Expected<RepairResult> repairModel(Model &M, const Model &Original, const ImageSet &Images,
                                          const RepairOptions &Options);
 

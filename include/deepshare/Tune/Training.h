@@ -32,6 +32,8 @@
 
 namespace deepshare {
 
+class Communicator;
+
 enum class OptimizerKind { Sgd, AdamW };
 
 /// Which parameters move.
@@ -85,6 +87,11 @@ struct TrainingOptions {
   /// safe. Empty: none.
   std::string Checkpoint;
   uint64_t CheckpointEvery = 50;
+
+  /// Data-parallel training: each process takes batches of its own, and all move by the mean of their gradients, as one
+  /// process with the combined batch would (but that each normalises by its own batch). Only the first writes
+  /// checkpoints, which all must be able to read. Null: one process.
+  Communicator *Processes = nullptr;
 };
 
 /// What a step reports.
