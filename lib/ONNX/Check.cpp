@@ -73,7 +73,10 @@ static std::string findContradiction(llvm::StringRef Message) {
     if (!Line.contains(" differ") && !Line.contains("ncompatible dimensions"))
       continue;
     // "(op_type:Add, node name: sum): [ShapeInferenceError] reason"; the innermost node comes last.
-    llvm::StringRef Node = Line.substr(Line.rfind("(op_type:")).drop_front(9);
+    size_t Start = Line.rfind("(op_type:");
+    if (Start == llvm::StringRef::npos)
+      return Line.str();
+    llvm::StringRef Node = Line.substr(Start).drop_front(9);
     auto [Head, Reason] = Node.split("): ");
     auto [Type, Name] = Head.split(", node name: ");
     return fmt::format("node '{}' ({}): {}", Name.str(), Type.str(), Reason.substr(Reason.find("] ") + 2).str());

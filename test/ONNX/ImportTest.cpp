@@ -1,0 +1,204 @@
+//===- ImportTest.cpp - what the importer makes of a model ----------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestModels.h"
+
+using namespace deepshare;
+using namespace deepshare::test;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// A model whose nodes and initialisers the caller changes.
+static ModelProto sample() {
+  return toProto(*parse(
+      modelText("float[2] X", "float[2] Y", "<float[2] W = {1, 2}> { [first] H = Add(X, W) [second] Y = Relu(H) }")));
+}
+
+static std::string messageFor(const ModelProto &P) { return messageOf(fromProto(P)); }
+
+TEST(Import, ViewsTheBytes) {
+  TemporaryFolder Folder;
+  ModelProto P = sample();
+  TensorProto &W = *P.mutable_graph()->mutable_initializer(0);
+  W.Clear();
+  W.set_name("W");
+  W.set_data_type(TensorProto::FLOAT);
+  W.add_dims(1 << 20);
+  W.mutable_raw_data()->assign(4 << 20, '\1');
+  Folder.write("model.onnx", P.SerializeAsString());
+  std::unique_ptr<Model> M = llvm::cantFail(readModel(Folder.file("model.onnx")));
+  const Tensor &T = *M->graph().initializers()[0]->constant();
+  EXPECT_EQ(T.numElements(), 1 << 20);
+  EXPECT_EQ(T.bytes().back(), '\1');
+  auto *Buffer = static_cast<const llvm::MemoryBuffer *>(T.owner().get());
+  EXPECT_EQ(Buffer->getBufferKind(), llvm::MemoryBuffer::MemoryBuffer_MMap);
+  EXPECT_GE(T.bytes().data(), Buffer->getBufferStart());
+  EXPECT_LE(T.bytes().end(), Buffer->getBufferEnd());
+  Tensor Kept = T;
+  M.reset();
+  EXPECT_EQ(Kept.bytes().back(), '\1') << "the mapping lives as long as a tensor of it";
+}
+
+TEST(Import, ReplacingTheMappedFileIsSafe) {
+  TemporaryFolder Folder;
+  ModelProto P = sample();
+  TensorProto &W = *P.mutable_graph()->mutable_initializer(0);
+  W.clear_float_data();
+  W.set_dims(0, 1 << 16);
+  W.mutable_raw_data()->assign(4 << 16, '\1');
+  Folder.write("model.onnx", P.SerializeAsString());
+  std::unique_ptr<Model> M = llvm::cantFail(readModel(Folder.file("model.onnx")));
+  ASSERT_EQ(messageOf(writeModel(*M, Folder.file("model.onnx"))), "");
+  EXPECT_EQ(M->graph().initializers()[0]->constant()->bytes().back(), '\1');
+  EXPECT_EQ(Folder.read("model.onnx"), P.SerializeAsString());
+  EXPECT_THAT(Folder.list(), ElementsAre("model.onnx"));
+}
+
+TEST(Import, DefaultsOfInputs) {
+  ModelProto P = sample();
+  ValueInfoProto &Input = *P.mutable_graph()->add_input();
+  Input.set_name("W");
+  Input.mutable_type()->mutable_tensor_type()->set_elem_type(TensorProto::FLOAT);
+  P.set_ir_version(3);
+  std::unique_ptr<Model> Old = llvm::cantFail(fromProto(P));
+  EXPECT_EQ(Old->graph().inputs().size(), 2u);
+  EXPECT_TRUE(Old->graph().inputs()[1]->constant());
+  P.set_ir_version(4);
+  std::unique_ptr<Model> New = llvm::cantFail(fromProto(P));
+  EXPECT_TRUE(New->graph().inputs()[1]->isOverridable());
+  EXPECT_FALSE(New->graph().inputs()[1]->constant());
+  EXPECT_TRUE(New->graph().inputs()[1]->initializer());
+}
+
+TEST(Import, DomainsAndOptionalInputs) {
+  ModelProto P = sample();
+  NodeProto &N = *P.mutable_graph()->mutable_node(1);
+  N.set_domain("ai.onnx");
+  N.add_input("");
+  N.add_input("W");
+  std::unique_ptr<Model> M = llvm::cantFail(fromProto(P));
+  const Node &Second = *std::next(M->graph().begin());
+  EXPECT_TRUE(Second.is("Relu"));
+  EXPECT_EQ(Second.numInputs(), 3u);
+  EXPECT_EQ(Second.input(1), nullptr);
+  EXPECT_EQ(toProto(*M).graph().node(1).domain(), "ai.onnx");
+}
+
+TEST(Import, FilesThatAreNoModels) {
+  TemporaryFolder Folder;
+  EXPECT_THAT(messageOf(readModel(Folder.file("none.onnx"))), HasSubstr("none.onnx': No such file"));
+  EXPECT_THAT(messageOf(readModel(Folder.path())), HasSubstr("cannot read"));
+  Folder.write("empty.onnx", "");
+  EXPECT_EQ(messageOf(readModel(Folder.file("empty.onnx"))),
+            Folder.file("empty.onnx") + ": not an ONNX model: it has no IR version");
+  for (llvm::StringRef Foreign : {"\x89PNG\r\n\x1a\n and so on", "PK\x03\x04 a zip file", "{\"json\": true}"}) {
+    Folder.write("foreign.onnx", Foreign);
+    EXPECT_THAT(messageOf(readModel(Folder.file("foreign.onnx"))), HasSubstr("foreign.onnx: not an ONNX model"));
+  }
+  // A valid message of another kind: a tensor.
+  Folder.write("tensor.onnx", sample().graph().initializer(0).SerializeAsString());
+  EXPECT_THAT(messageOf(readModel(Folder.file("tensor.onnx"))), HasSubstr("tensor.onnx: not an ONNX model"));
+}
+
+TEST(Import, Versions) {
+  ModelProto P = sample();
+  P.set_ir_version(2);
+  EXPECT_EQ(messageFor(P), "test.onnx: expected IR version 3 or later, got 2");
+  P.set_ir_version(3);
+  P.mutable_opset_import(0)->set_version(6);
+  EXPECT_EQ(llvm::cantFail(fromProto(P))->opsetVersion(), 6);
+  P.clear_graph();
+  EXPECT_EQ(messageFor(P), "test.onnx: not an ONNX model: it has no graph");
+}
+
+TEST(Import, NamesThatAreNotDefined) {
+  ModelProto P = sample();
+  P.mutable_graph()->mutable_node(0)->set_input(1, "lost");
+  EXPECT_EQ(messageFor(P),
+            "test.onnx: node 'first' (Add): input 'lost' is not defined by any input, initialiser or node");
+  P = sample();
+  P.mutable_graph()->mutable_output(0)->set_name("lost");
+  EXPECT_EQ(messageFor(P), "test.onnx: graph 'g': its output 'lost' is not defined");
+}
+
+TEST(Import, OrderAndCycles) {
+  ModelProto P = sample();
+  P.mutable_graph()->mutable_node()->SwapElements(0, 1);
+  EXPECT_EQ(messageFor(P), "test.onnx: node 'second' (Relu): input 'H' is the output of a later node, 'first' (Add); "
+                           "expected nodes in an order without forward references");
+  P = sample();
+  P.mutable_graph()->mutable_node(0)->set_input(0, "H");
+  EXPECT_THAT(messageFor(P), HasSubstr("node 'first' (Add): input 'H' is the output of the node itself"));
+}
+
+TEST(Import, DuplicateNames) {
+  ModelProto P = sample();
+  P.mutable_graph()->mutable_node(1)->set_output(0, "X");
+  EXPECT_EQ(messageFor(P), "test.onnx: node 'second' (Relu): its output 'X' is defined twice");
+  P = sample();
+  *P.mutable_graph()->add_input() = P.graph().input(0);
+  EXPECT_EQ(messageFor(P), "test.onnx: graph 'g': two inputs are named 'X'");
+  P = sample();
+  *P.mutable_graph()->add_initializer() = P.graph().initializer(0);
+  EXPECT_EQ(messageFor(P), "test.onnx: graph 'g': two initialisers are named 'W'");
+  P = sample();
+  P.mutable_graph()->mutable_node(1)->add_attribute()->set_name("a");
+  P.mutable_graph()->mutable_node(1)->add_attribute()->set_name("a");
+  EXPECT_EQ(messageFor(P), "test.onnx: node 'second' (Relu): it has attribute 'a' twice");
+}
+
+TEST(Import, TensorsOfAnotherSize) {
+  auto Message = [](auto Change) {
+    ModelProto P = sample();
+    Change(*P.mutable_graph()->mutable_initializer(0));
+    return messageFor(P);
+  };
+  EXPECT_EQ(Message([](TensorProto &T) { T.set_dims(0, 3); }),
+            "test.onnx: tensor 'W': expected 12 bytes for float[3], got 8");
+  EXPECT_EQ(Message([](TensorProto &T) { T.set_dims(0, -1); }), "test.onnx: tensor 'W': impossible dimensions [-1]");
+  EXPECT_EQ(Message([](TensorProto &T) {
+              T.set_dims(0, int64_t(1) << 62);
+              T.add_dims(4);
+            }),
+            "test.onnx: tensor 'W': impossible dimensions [4611686018427387904,4]");
+  EXPECT_EQ(Message([](TensorProto &T) { T.set_dims(0, int64_t(1) << 62); }),
+            "test.onnx: tensor 'W': impossible dimensions [4611686018427387904]");
+  EXPECT_EQ(Message([](TensorProto &T) { T.set_raw_data("abcd"); }),
+            "test.onnx: tensor 'W': its elements are given twice");
+  EXPECT_EQ(Message([](TensorProto &T) { T.clear_data_type(); }), "test.onnx: tensor 'W': it has no element type");
+  EXPECT_EQ(Message([](TensorProto &T) {
+              T.clear_float_data();
+              T.set_data_type(TensorProto::STRING);
+              T.add_string_data("one");
+            }),
+            "test.onnx: tensor 'W': expected string[2], got 1 strings");
+}
+
+TEST(Import, ErrorsInSubgraphsNameTheWay) {
+  ModelProto P = toProto(*parse(modelText("bool C, float X", "float Y",
+                                          "{ [choice] Y = If(C) <then_branch = t () => (float A) { A = Relu(X) },"
+                                          " else_branch = e () => (float B) { B = Relu(X) }> }")));
+  P.mutable_graph()->mutable_node(0)->mutable_attribute(1)->mutable_g()->mutable_node(0)->set_input(0, "A");
+  EXPECT_EQ(messageFor(P), "test.onnx: node 'choice' (If): node 'B' (Relu): input 'A' is not defined by any input, "
+                           "initialiser or node");
+}
+
+TEST(Import, DeepNesting) {
+  GraphProto Body = sample().graph();
+  for (int I = 0; I < 60; ++I) {
+    GraphProto Outer = sample().graph();
+    NodeProto &N = *Outer.mutable_node(1);
+    N.set_op_type("If");
+    AttributeProto &A = *N.add_attribute();
+    A.set_name("then_branch");
+    A.set_type(AttributeProto::GRAPH);
+    A.mutable_g()->Swap(&Body);
+    Body.Swap(&Outer);
+  }
+  ModelProto P = sample();
+  P.mutable_graph()->Swap(&Body);
+  EXPECT_THAT(messageFor(P), HasSubstr("messages are nested more than 100 deep"));
+}

@@ -1,0 +1,106 @@
+//===- InferenceTest.cpp - shape inference and checker --------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "TestModels.h"
+
+using namespace deepshare;
+using namespace deepshare::test;
+using testing::HasSubstr;
+
+static std::string typeOf(const Value *V) { return V->type() ? V->type()->str() : "unknown"; }
+
+static Value *findValue(const Graph &G, llvm::StringRef Name) {
+  for (const Node &N : G) {
+    for (Value *V : N.outputs())
+      if (V->name() == Name)
+        return V;
+    for (Graph *Subgraph : N.subgraphs())
+      if (Value *V = findValue(*Subgraph, Name))
+        return V;
+  }
+  return nullptr;
+}
+
+TEST(InferShapes, FillsInTypes) {
+  std::unique_ptr<Model> M = parse(modelText("float[N,3,8,8] X", "float[N,K] Y",
+                                             "{\n"
+                                             "  C = Conv(X, X)\n"
+                                             "  S = Shape(C)\n"
+                                             "  I = Constant<value = int64 {0}>()\n"
+                                             "  B = Gather<axis = 0>(S, I)\n"
+                                             "  A = Constant<value = int64[1] {0}>()\n"
+                                             "  U = Unsqueeze(B, A)\n"
+                                             "  M = Constant<value = int64[1] {14400}>()\n"
+                                             "  T = Concat<axis = 0>(U, M)\n"
+                                             "  Y = Reshape(C, T)\n"
+                                             "}"));
+  // Too large for shape inference to see: its dimensions are enough.
+  Graph &G = M->graph();
+  std::vector<float> Weights(4 * 3 * 3 * 3 * 100);
+  Value *W = G.addInitializer("big", Tensor::of<float>({400, 3, 3, 3}, Weights));
+  G.begin()->setInput(1, W);
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  EXPECT_EQ(typeOf(findValue(G, "C")), "float[N,400,6,6]");
+  EXPECT_EQ(typeOf(findValue(G, "T")), "int64[2]");
+  EXPECT_EQ(typeOf(findValue(G, "Y")), "float[N,14400]") << "the reshape's target was propagated";
+}
+
+TEST(InferShapes, LooksIntoSubgraphsAndFunctions) {
+  std::unique_ptr<Model> M = parse("<ir_version: 8, opset_import: [\"\" : 17, \"d\" : 1]>\n"
+                                   "g (bool C, float[N,4] X) => (Y) {\n"
+                                   "  Z = d.F(X)\n"
+                                   "  Y = If (C) <\n"
+                                   "    then_branch = t () => (A) { A = Transpose(Z) },\n"
+                                   "    else_branch = e () => (B) { B = Transpose(X) }>\n"
+                                   "}\n"
+                                   "<domain: \"d\", opset_import: [\"\" : 17]>\n"
+                                   "F (x) => (y) { y = Relu(x) }");
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "Z")), "float[N,4]");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "A")), "float[4,N]");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "Y")), "float[4,N]");
+}
+
+TEST(InferShapes, RefinesKnownTypes) {
+  std::unique_ptr<Model> M = parse(modelText("float[N,4] X", "float[M,K] Y", "{ H = Relu(X) Y = Foo(H) }"));
+  findValue(M->graph(), "H")->setType(TensorType{ElementType::Float32, Shape{Dim(), Dim()}});
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "H")), "float[N,4]");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "Y")), "float[M,K]") << "of an unknown operator: left alone";
+}
+
+TEST(InferShapes, IsRepeatable) {
+  std::unique_ptr<Model> M = parse(modelText("float[N,4] X", "float[N,4] Y", "{ H = Relu(X) Y = Relu(H) }"));
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  std::string Once = llvm::cantFail(serializeModel(*M));
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  EXPECT_EQ(llvm::cantFail(serializeModel(*M)), Once);
+}
+
+TEST(InferShapes, ContradictionsNameTheNode) {
+  EXPECT_EQ(
+      messageOf(inferShapes(*parse(modelText("float[1,4] X", "float[1,5] Y", "{ Y = Relu(X) }")))),
+      "cannot infer shapes: node 'Y' (Relu): Inferred shape and existing shape differ in dimension 1: (4) vs (5)");
+  EXPECT_EQ(messageOf(inferShapes(*parse(modelText("float[1,4] X, float[3] Z", "Y", "{ [sum] Y = Add(X, Z) }")))),
+            "cannot infer shapes: node 'sum' (Add): Incompatible dimensions");
+  EXPECT_THAT(messageOf(inferShapes(*parse(modelText("float[4] X", "int64[4] Y", "{ Y = Relu(X) }")))),
+              HasSubstr("node 'Y' (Relu): Inferred elem type differs from existing elem type"));
+}
+
+TEST(InferShapes, OldOperatorSets) {
+  std::unique_ptr<Model> M = parse("<ir_version: 3, opset_import: [\"\" : 6]> g (float[1] X) => (float[1] Y) "
+                                   "{ Y = Relu(X) }");
+  EXPECT_EQ(messageOf(inferShapes(*M)),
+            "expected ONNX operator set 7 or later, got 6; convert the model with onnx.version_converter");
+}
+
+TEST(CheckModel, KnowsOperators) {
+  EXPECT_EQ(messageOf(checkModel(*parse(modelText("float[1] X", "float[1] Y", "{ Y = Relu(X) }")))), "");
+  EXPECT_THAT(messageOf(checkModel(*parse(modelText("float[1] X", "float[1] Y", "{ Y = Relu(X, X) }")))),
+              HasSubstr("ONNX's checker refuses the model: "));
+  EXPECT_THAT(messageOf(checkModel(*parse(modelText("float[1] X", "float[1] Y", "{ Y = NoSuch(X) }")))),
+              HasSubstr("NoSuch"));
+}
