@@ -11,6 +11,7 @@
 
 #include "deepshare/ONNX/ONNX.h"
 
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/stubs/logging.h"
 
 #include "llvm/Support/MemoryBuffer.h"
@@ -136,15 +137,30 @@ struct TensorSurvey {
       add(*F.Body);
   }
 };
+
+/// Lets protobuf write to an LLVM stream without a copy of the whole message.
+class ProtoStream : public google::protobuf::io::CopyingOutputStream {
+public:
+  explicit ProtoStream(llvm::raw_ostream &Stream) : Stream(Stream) {}
+  bool Write(const void *Bytes, int Size) override {
+    Stream.write(static_cast<const char *>(Bytes), Size);
+    return true;
+  }
+
+private:
+  llvm::raw_ostream &Stream;
+};
 } // namespace
 
-static llvm::Error serialize(const ModelProto &P, std::string &Bytes) {
+static llvm::Error serialize(const ModelProto &P, llvm::raw_ostream &Stream) {
   uint64_t Size = P.ByteSizeLong();
   if (Size >= LargestMessage)
     return llvm::createStringError(
         fmt::format("expected a model of less than 2 GiB, got {} bytes; write it to a file with external data", Size));
   google::protobuf::LogSilencer Silence;
-  if (!P.SerializePartialToString(&Bytes))
+  ProtoStream Copying(Stream);
+  google::protobuf::io::CopyingOutputStreamAdaptor Adaptor(&Copying);
+  if (!P.SerializePartialToZeroCopyStream(&Adaptor))
     return llvm::createStringError("protobuf cannot serialise the model");
   return llvm::Error::success();
 }
@@ -153,7 +169,8 @@ llvm::Expected<std::string> deepshare::serializeModel(const Model &M) {
   ModelProto P;
   exportModel(M, P, {});
   std::string Bytes;
-  if (llvm::Error E = serialize(P, Bytes))
+  llvm::raw_string_ostream Stream(Bytes);
+  if (llvm::Error E = serialize(P, Stream))
     return E;
   return Bytes;
 }
@@ -198,10 +215,8 @@ llvm::Error deepshare::writeModel(const Model &M, llvm::StringRef Path) {
   Sink.External = External ? &*External : nullptr;
   ModelProto P;
   exportModel(M, P, Sink);
-  std::string Bytes;
-  if (llvm::Error E = serialize(P, Bytes))
+  if (llvm::Error E = serialize(P, File->stream()))
     return prefix(Path, std::move(E));
-  File->stream() << Bytes;
   if (llvm::Error E = File->finish())
     return E;
   if (Data) {

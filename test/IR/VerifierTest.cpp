@@ -124,4 +124,5 @@ TEST_F(VerifierTest, Functions) {
   F.Body->addOutput(X);
   M.functions().push_back(std::move(F));
   EXPECT_EQ(message(), "invalid graph 'body': graph output 'X' is not defined");
+  M.functions().clear();
 }
