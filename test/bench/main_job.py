@@ -9,58 +9,15 @@ What ds-opt wrote stays in build/bench. ONNX Runtime and count_comparisons.py st
 
 import argparse
 import json
-import os
 import pathlib
-import subprocess
 import sys
-import time
 
 import numpy as np
-import onnxruntime as ort
 
 import count_comparisons
 import machine
+from cifar import NORMALIZATION, ROOT, Images, logits, run_tool, top1
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-NORMALIZATION = ["--mean", ",".join(map(str, MEAN)), "--std", ",".join(map(str, STD))]
-
-
-def run_tool(name, *arguments):
-    """Runs a tool of build/bin. Returns its output, wall-clock seconds and peak memory in bytes."""
-    command = [str(ROOT / "build/bin" / name), *map(str, arguments)]
-    start = time.monotonic()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        output = process.stdout.read()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        sys.exit(f"failed: {' '.join(command)}\n{output}")
-    return output, time.monotonic() - start, usage.ru_maxrss * 1024
-
-
-class Images:
-    """The first images of a CIFAR-10 archive, as the networks want them."""
-
-    def __init__(self, path, limit):
-        with np.load(path) as archive:
-            pixels, self.labels = archive["images"][:limit], archive["labels"][:limit]
-        scaled = pixels.astype(np.float32) / 255
-        self.inputs = np.ascontiguousarray(((scaled - np.float32(MEAN)) / np.float32(STD)).transpose(0, 3, 1, 2))
-
-
-def logits(model, inputs, optimised=True):
-    """The model's first output in ONNX Runtime."""
-    options = ort.SessionOptions()
-    if not optimised:
-        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return np.concatenate([session.run(None, {name: inputs[i : i + 100]})[0] for i in range(0, len(inputs), 100)])
-
-
-def top1(outputs, labels):
-    return 100 * float((outputs.argmax(1) == labels).mean())
 
 
 class Bench:
