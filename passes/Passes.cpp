@@ -10,6 +10,8 @@
 #include "deepshare/passes/FoldBatchNorm.h"
 #include "deepshare/passes/InferShapes.h"
 #include "deepshare/passes/LowerOnnx.h"
+#include "deepshare/passes/ObserveGates.h"
+#include "deepshare/passes/PlanGates.h"
 #include "deepshare/passes/Repair.h"
 #include "deepshare/passes/ShareGates.h"
 
@@ -17,9 +19,8 @@ using namespace deepshare;
 
 llvm::ArrayRef<PassInfo> deepshare::allPasses() {
   static const PassInfo Table[] = {
-      canonicalizePass(),  eliminateDeadCodePass(), eliminateIdentityPass(),
-      foldBatchNormPass(), inferShapesPass(),       shareGatesPass(),
-      repairPass(),        lowerOnnxPass(),
+      canonicalizePass(), eliminateDeadCodePass(), eliminateIdentityPass(), foldBatchNormPass(), inferShapesPass(),
+      observeGatesPass(), planGatesPass(),         shareGatesPass(),        repairPass(),        lowerOnnxPass(),
   };
   return Table;
 }

@@ -1,0 +1,70 @@
+//===- PlanGates.cpp - decides which gates are computed -------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// Searches a share plan (deepshare/Analysis/Planner.h says how). Changes nothing in the model.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/passes/PlanGates.h"
+
+#include "deepshare/Analysis/Planner.h"
+#include "deepshare/IR/Fingerprint.h"
+
+#include <fmt/format.h>
+
+using namespace deepshare;
+
+namespace {
+class PlanGates : public Pass {
+public:
+  PlanGates(PlannerOptions Options, std::string Budget) : Options(std::move(Options)), Budget(std::move(Budget)) {}
+
+  llvm::Expected<bool> run(Model &M, PassContext &Context) override {
+    if (!Context.Statistics)
+      return llvm::createStringError("needs statistics: run `observe-gates` before");
+    llvm::Expected<std::vector<GateSite>> Sites = findGateSites(M);
+    if (!Sites)
+      return Sites.takeError();
+    Options.Cost = Context.Cost;
+    Options.Seed = Context.Seed;
+    llvm::Expected<PlanResult> Result = planSharing(*Sites, *Context.Statistics, Options);
+    if (!Result)
+      return Result.takeError();
+    Context.Plan = std::move(Result->Plan);
+    Context.Plan->Model = structureFingerprint(M);
+    Context.Plan->Note = fmt::format("strategy {}, budget {}, {} images, seed {}", strategyName(Options.Search).str(),
+                                     Budget, Context.Statistics->Images, Context.Seed);
+    return false;
+  }
+
+private:
+  PlannerOptions Options;
+  std::string Budget;
+};
+} // namespace
+
+static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
+  PlannerOptions Options;
+  llvm::Expected<Budget> Limit = parseBudget(Given.get("budget"));
+  if (!Limit)
+    return Limit.takeError();
+  llvm::Expected<Strategy> Search = parseStrategy(Given.get("strategy"));
+  if (!Search)
+    return Search.takeError();
+  Options.Limit = *Limit;
+  Options.Search = *Search;
+  return std::make_unique<PlanGates>(std::move(Options), Given.get("budget").str());
+}
+
+PassInfo deepshare::planGatesPass() {
+  return {.Name = "plan-gates",
+          .Contract = "Searches the share plan of least loss under a budget, from what observe-gates measured; changes "
+                      "nothing.",
+          .Options = {{"budget", "50%", "what gates may cost: 50%, 94208 (DReLUs), 12MB, 50%bytes, 1.5s, 50%s"},
+                      {"strategy", "full", "full, own, uniform, linear, kmedoids, blocks or random"}},
+          .Create = create,
+          .Alias = {}};
+}
