@@ -11,6 +11,8 @@
 
 #include "Formats.h"
 
+#include "deepshare/Data/Numpy.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/ADT/StringExtras.h"
@@ -102,7 +104,7 @@ private:
     if (!Type)
       return fileError(Path, "expected an array of numbers, got one of records");
     static constexpr llvm::StringLiteral Known[] = {"|u1", "|i1", "<u2", "<i2", "<u4", "<i4",
-                                                    "<u8", "<i8", "<f4", "<f8", "|b1"};
+                                                    "<u8", "<i8", "<f2", "<f4", "<f8", "|b1"};
     if (!llvm::is_contained(Known, *Type))
       return fileError(Path, "element type '" + *Type +
                                  "' is not supported; images are uint8, float32 or float64 and labels integers, all "
@@ -368,4 +370,30 @@ llvm::Expected<std::unique_ptr<ImageSet>> data::openNpz(llvm::StringRef Path, co
     Labels = std::move(*Read);
   }
   return makeArraySet(Path, *Pixels, std::move(Labels), Norm);
+}
+
+static NumpyArray publicArray(Array A) { return {A.Type, A.Shape, A.Data.Data, std::move(A.Data.Owner)}; }
+
+llvm::Expected<std::map<std::string, NumpyArray>> deepshare::readNumpy(llvm::StringRef Path) {
+  llvm::Expected<Bytes> File = mapFile(Path);
+  if (!File)
+    return File.takeError();
+  std::map<std::string, NumpyArray> Result;
+  if (!File->Data.starts_with("PK")) { // how every zip archive starts
+    llvm::Expected<Array> Single = parseNpy(Path, std::move(*File));
+    if (!Single)
+      return Single.takeError();
+    Result.emplace("", publicArray(std::move(*Single)));
+    return Result;
+  }
+  llvm::Expected<Archive> Zip = Archive::open(Path);
+  if (!Zip)
+    return Zip.takeError();
+  for (const auto &[Name, Index] : Zip->arrays()) {
+    llvm::Expected<Array> Member = Zip->read(Name, Index);
+    if (!Member)
+      return Member.takeError();
+    Result.emplace(Name, publicArray(std::move(*Member)));
+  }
+  return Result;
 }
