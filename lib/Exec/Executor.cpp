@@ -10,10 +10,20 @@
 
 #include "llvm/ADT/DenseSet.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
+
+#include <cstdlib>
+#include <thread>
 
 using namespace deepshare;
 using namespace deepshare::exec;
+
+void deepshare::useAllProcessors() {
+  unsigned Processors = std::thread::hardware_concurrency();
+  if (!std::getenv("OMP_NUM_THREADS") && Processors)
+    at::set_num_threads(Processors);
+}
 
 /// The call frame of a node in a function's body cannot be known from the node: it stands for any call.
 static bool isInFunction(const Node &N) {
@@ -120,9 +130,9 @@ static llvm::Error checkInput(const Value &Input, const at::Tensor &T) {
   if (Fits)
     return llvm::Error::success();
   std::string Got = at::toString(T.scalar_type());
-  for (ElementType Element : {ElementType::Float32, ElementType::Float64, ElementType::Float16, ElementType::BFloat16,
-                              ElementType::Int8, ElementType::UInt8, ElementType::Int16, ElementType::Int32,
-                              ElementType::Int64, ElementType::Bool})
+  for (ElementType Element :
+       {ElementType::Float32, ElementType::Float64, ElementType::Float16, ElementType::BFloat16, ElementType::Int8,
+        ElementType::UInt8, ElementType::Int16, ElementType::Int32, ElementType::Int64, ElementType::Bool})
     if (scalarTypeIfAny(Element) == T.scalar_type())
       Got = makeTensorType(Element, {T.sizes().data(), T.sizes().size()}).str();
   return llvm::createStringError(fmt::format("input '{}': expected {}, got {}", Input.name().str(), Type->str(), Got));
@@ -131,8 +141,7 @@ static llvm::Error checkInput(const Value &Input, const at::Tensor &T) {
 llvm::Expected<std::vector<at::Tensor>> Executor::run(llvm::ArrayRef<at::Tensor> Inputs, ValueHook Hook) {
   const Plan &P = *I->Steps;
   if (Inputs.size() != P.Inputs.size())
-    return llvm::createStringError(
-        fmt::format("expected {} inputs, got {}", P.Inputs.size(), Inputs.size()));
+    return llvm::createStringError(fmt::format("expected {} inputs, got {}", P.Inputs.size(), Inputs.size()));
   for (auto [Input, T] : llvm::zip_equal(P.Inputs, Inputs))
     if (llvm::Error E = checkInput(*Input, T))
       return E;

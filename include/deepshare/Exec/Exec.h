@@ -30,6 +30,10 @@ llvm::Expected<at::Tensor> toATen(const Tensor &T);
 /// Copies an ATen tensor (any device, any strides) into a constant. Error for types that ONNX does not have.
 llvm::Expected<Tensor> fromATen(const at::Tensor &T);
 
+/// Lets ATen use every processor that this process may run on, unless OMP_NUM_THREADS says how many. ATen's own choice
+/// is the number of cores that the processor reports, which on some virtual machines is too low.
+void useAllProcessors();
+
 /// True if lib/Exec can run \p N (operator, opset version, attributes).
 bool canExecute(const Node &N);
 
