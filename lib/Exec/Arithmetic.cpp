@@ -68,11 +68,17 @@ static Tensors clip(const OpContext &C) {
   return {C.hasInput(2) ? at::minimum(X, C.input(2)) : X};
 }
 
+/// Shifts by fewer than 0 or by all bits push every bit out; to the right, copies of the sign come in.
 static Tensors bitShift(const OpContext &C) {
+  const at::Tensor &X = C.input(0), &By = C.input(1);
   std::string Direction = C.attributes().getString("direction", "");
   TORCH_CHECK(Direction == "LEFT" || Direction == "RIGHT", "expected direction LEFT or RIGHT, got '", Direction, "'");
-  return {Direction == "LEFT" ? at::bitwise_left_shift(C.input(0), C.input(1))
-                              : at::bitwise_right_shift(C.input(0), C.input(1))};
+  int64_t Bits = 8 * X.element_size();
+  at::Tensor IsInRange = at::logical_and(By >= 0, By < Bits), Bounded = at::clamp(By, 0, Bits - 1);
+  at::Tensor Zero = at::zeros({}, X.options());
+  if (Direction == "LEFT")
+    return {at::where(IsInRange, at::bitwise_left_shift(X, Bounded), Zero)};
+  return {at::where(IsInRange, at::bitwise_right_shift(X, Bounded), at::where(X < 0, Zero - 1, Zero))};
 }
 
 llvm::ArrayRef<Operator> exec::arithmeticOperators() {

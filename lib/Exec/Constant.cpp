@@ -56,8 +56,7 @@ static Tensors range(const OpContext &C) {
 static Tensors eyeLike(const OpContext &C) {
   const at::Tensor &X = C.input(0);
   TORCH_CHECK(X.dim() == 2, "expected 2 dimensions, got ", X.dim());
-  at::ScalarType Type =
-      C.attributes().has("dtype") ? scalarType(C.attributes().getInt("dtype", 0)) : X.scalar_type();
+  at::ScalarType Type = C.attributes().has("dtype") ? scalarType(C.attributes().getInt("dtype", 0)) : X.scalar_type();
   at::Tensor Diagonal = at::ones(X.sizes(), X.options().dtype(at::kInt));
   int64_t K = C.attributes().getInt("k", 0);
   return {at::triu(at::tril(Diagonal, K), K).to(Type)};

@@ -7,6 +7,8 @@
 #include "Kernels.h"
 #include "Window.h"
 
+#include "llvm/Support/MathExtras.h"
+
 using namespace deepshare;
 using namespace deepshare::exec;
 
@@ -54,7 +56,8 @@ static Tensors convTranspose(const OpContext &C) {
               Wanted.size());
   for (unsigned I = 0; I < Wanted.size(); ++I) {
     int64_t Total = W.Strides[I] * (X.size(I + 2) - 1) + Growth[I] + W.extent(I) - Wanted[I];
-    Begin[I] = AutoPad == "SAME_UPPER" ? Total / 2 : Total - Total / 2;
+    int64_t Half = llvm::divideFloorSigned(Total, 2);
+    Begin[I] = AutoPad == "SAME_UPPER" ? Half : Total - Half;
     End[I] = Total - Begin[I];
   }
 

@@ -32,8 +32,8 @@ static Tensors batchNormalization(const OpContext &C) {
     TORCH_CHECK(X.dim() >= 2 || Scale.numel() == 1, "expected a channel axis, got ", X.dim(), " dimensions");
     return {X.dim() < 2 ? X * Scale + Shift : X * perChannel(Scale, X) + perChannel(Shift, X)};
   }
-  return {at::batch_norm(X, C.input(1), C.input(2), C.input(3), C.input(4), /*training=*/false, /*momentum=*/0,
-                         Epsilon, /*cudnn_enabled=*/true)};
+  return {at::batch_norm(X, C.input(1), C.input(2), C.input(3), C.input(4), /*training=*/false, /*momentum=*/0, Epsilon,
+                         /*cudnn_enabled=*/true)};
 }
 
 static Tensors instanceNormalization(const OpContext &C) {
@@ -54,8 +54,7 @@ static Tensors layerNormalization(const OpContext &C) {
   Ints Shape;
   for (int64_t Axis : normalizedAxes(C))
     Shape.push_back(X.size(Axis));
-  auto [Y, Mean, InverseDeviation] =
-      at::native_layer_norm(X, Shape, {}, {}, C.attributes().getFloat("epsilon", 1e-5f));
+  auto [Y, Mean, InverseDeviation] = at::native_layer_norm(X, Shape, {}, {}, C.attributes().getFloat("epsilon", 1e-5f));
   Y = Y * C.input(1);
   if (C.hasInput(2))
     Y = Y + C.input(2);
@@ -76,8 +75,8 @@ static Tensors groupNormalization(const OpContext &C) {
   auto Channels = [&](const at::Tensor &T) {
     return T.numel() == X.size(1) ? T : at::repeat_interleave(T, X.size(1) / Groups);
   };
-  return {at::group_norm(X, Groups, Channels(C.input(1)), Channels(C.input(2)),
-                         C.attributes().getFloat("epsilon", 1e-5f))};
+  return {
+      at::group_norm(X, Groups, Channels(C.input(1)), Channels(C.input(2)), C.attributes().getFloat("epsilon", 1e-5f))};
 }
 
 /// X / (bias + alpha/size * sum of squares of `size` neighbouring channels)^beta.

@@ -104,9 +104,7 @@ public:
 
   unsigned numOutputs() const { return A.node().numOutputs(); }
   /// True unless output \p Index is left out.
-  bool wantsOutput(unsigned Index) const {
-    return Index < numOutputs() && !A.node().output(Index)->name().empty();
-  }
+  bool wantsOutput(unsigned Index) const { return Index < numOutputs() && !A.node().output(Index)->name().empty(); }
 
   /// Runs the graph that is the attribute \p Name.
   Tensors runSubgraph(llvm::StringRef Name, llvm::ArrayRef<at::Tensor> SubgraphInputs) const {

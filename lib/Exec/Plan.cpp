@@ -79,9 +79,9 @@ llvm::Expected<Step> exec::planStep(const Node &N, const CallFrame *Frame) {
   if (isRunning(*F, Frame))
     return nodeError(N, "the function calls itself");
   if (N.numInputs() > F->Body->inputs().size() || N.numOutputs() > F->Body->outputs().size())
-    return nodeError(N, fmt::format("the function has {} inputs and {} outputs, the call {} and {}",
-                                    F->Body->inputs().size(), F->Body->outputs().size(), N.numInputs(),
-                                    N.numOutputs()));
+    return nodeError(N,
+                     fmt::format("the function has {} inputs and {} outputs, the call {} and {}",
+                                 F->Body->inputs().size(), F->Body->outputs().size(), N.numInputs(), N.numOutputs()));
   S.Frame = std::make_unique<CallFrame>(CallFrame{N, *F, Frame});
   llvm::Expected<std::unique_ptr<Plan>> P = planGraph(*F->Body, S.Frame.get());
   if (!P)

@@ -31,8 +31,8 @@ static Ints sum(const Ints &A, const Ints &B) {
 
 /// ATen's positions count within the padded plane of one channel; ONNX's count within the whole unpadded input, along
 /// the last axis first or, with \p ColumnMajor, along the first spatial axis first.
-static at::Tensor wholeTensorIndices(at::Tensor Flat, at::IntArrayRef Padded, at::IntArrayRef Spatial, const Ints &Begin,
-                                     bool ColumnMajor) {
+static at::Tensor wholeTensorIndices(at::Tensor Flat, at::IntArrayRef Padded, at::IntArrayRef Spatial,
+                                     const Ints &Begin, bool ColumnMajor) {
   unsigned Rank = Spatial.size();
   at::Tensor Result = at::zeros_like(Flat);
   int64_t Plane = 1;

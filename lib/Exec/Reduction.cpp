@@ -118,8 +118,7 @@ static Tensors cumSum(const OpContext &C) {
     X = X.flip(Axis);
   at::Tensor Y = at::cumsum(X, Axis, X.scalar_type());
   if (C.attributes().getInt("exclusive", 0))
-    Y = at::cat({at::zeros_like(Y.narrow(Axis, 0, std::min<int64_t>(1, Y.size(Axis)))),
-                 at::slice(Y, Axis, 0, -1)},
+    Y = at::cat({at::zeros_like(Y.narrow(Axis, 0, std::min<int64_t>(1, Y.size(Axis)))), at::slice(Y, Axis, 0, -1)},
                 Axis);
   return {IsReversed ? Y.flip(Axis) : Y};
 }

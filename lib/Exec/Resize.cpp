@@ -44,7 +44,8 @@ struct Method {
 } // namespace
 
 static double sourceCoordinate(const Method &M, const AxisPlan &P, int64_t At) {
-  double Length = P.Out;
+  // Not rounded to whole elements, as Out is.
+  double Length = P.Scale * P.In;
   if (M.Coordinates == "half_pixel")
     return (At + 0.5) / P.Scale - 0.5;
   if (M.Coordinates == "half_pixel_symmetric") {
@@ -66,7 +67,9 @@ static double sourceCoordinate(const Method &M, const AxisPlan &P, int64_t At) {
   return P.RegionStart * (P.In - 1) + At * (P.RegionEnd - P.RegionStart) * (P.In - 1) / (Length - 1);
 }
 
-static int64_t nearestPlace(const Method &M, double Coordinate) {
+static int64_t nearestPlace(const Method &M, const AxisPlan &P, double Coordinate) {
+  if (M.Nearest == "opset10")
+    return P.Scale < 1 ? std::ceil(Coordinate) : std::floor(Coordinate);
   if (M.Nearest == "round_prefer_floor")
     return std::ceil(Coordinate - 0.5);
   if (M.Nearest == "round_prefer_ceil")
@@ -101,7 +104,7 @@ static Taps makeTaps(const Method &M, const AxisPlan &P) {
     double Coordinate = sourceCoordinate(M, P, At);
     T.Outside.push_back(Coordinate < 0 || Coordinate > P.In - 1);
     if (M.Mode == "nearest") {
-      T.Places.push_back(Clamped(nearestPlace(M, Coordinate)));
+      T.Places.push_back(Clamped(nearestPlace(M, P, Coordinate)));
       T.Weights.push_back(1);
       continue;
     }
@@ -110,14 +113,13 @@ static Taps makeTaps(const Method &M, const AxisPlan &P) {
     for (int64_t Place = First; Place < First + T.Count; ++Place) {
       bool IsInside = Place >= 0 && Place < P.In;
       double Weight = kernelWeight(M, (Place - Coordinate) * Stretch);
-      // Antialiasing never reads outside either.
-      if (!IsInside && (M.ExcludeOutside || M.Antialias))
+      if (!IsInside && M.ExcludeOutside)
         Weight = 0;
       T.Places.push_back(Clamped(Place));
       T.Weights.push_back(Weight);
       Sum += Weight;
     }
-    if (M.ExcludeOutside || M.Antialias)
+    if ((M.ExcludeOutside || M.Antialias) && Sum != 0)
       for (double &Weight : llvm::MutableArrayRef(T.Weights).take_back(T.Count))
         Weight /= Sum;
   }
@@ -139,7 +141,8 @@ static at::Tensor applyTaps(const at::Tensor &X, const AxisPlan &P, const Taps &
   return Y;
 }
 
-static at::Tensor resizeAxes(const at::Tensor &X, const Method &M, llvm::ArrayRef<AxisPlan> Axes, double Extrapolation) {
+static at::Tensor resizeAxes(const at::Tensor &X, const Method &M, llvm::ArrayRef<AxisPlan> Axes,
+                             double Extrapolation) {
   at::ScalarType Type = X.scalar_type();
   at::Tensor Y = M.Mode == "nearest" || at::isFloatingType(Type) ? X : X.to(at::kFloat);
   at::Tensor Outside;
@@ -174,7 +177,8 @@ static void setScales(std::vector<AxisPlan> &Axes, llvm::ArrayRef<double> Scales
   for (auto [P, Scale] : llvm::zip(Axes, Scales)) {
     TORCH_CHECK(Scale > 0, "expected a positive scale, got ", Scale);
     P.Scale = Scale;
-    P.Out = static_cast<int64_t>(std::floor(P.In * Scale));
+    // In the precision of the scales: 10 * 0.7f is 7.
+    P.Out = static_cast<int64_t>(std::floor(static_cast<float>(P.In) * static_cast<float>(Scale)));
   }
 }
 
@@ -187,8 +191,8 @@ static void setSizes(std::vector<AxisPlan> &Axes, const Ints &Sizes, llvm::Strin
   if (Policy == "stretch" || Axes.empty())
     return;
   auto Compare = [](const AxisPlan &A, const AxisPlan &B) { return A.Scale < B.Scale; };
-  double Scale = Policy == "not_larger" ? llvm::min_element(Axes, Compare)->Scale
-                                        : llvm::max_element(Axes, Compare)->Scale;
+  double Scale =
+      Policy == "not_larger" ? llvm::min_element(Axes, Compare)->Scale : llvm::max_element(Axes, Compare)->Scale;
   for (AxisPlan &P : Axes) {
     P.Scale = Scale;
     P.Out = static_cast<int64_t>(std::floor(P.In * Scale + 0.5));
@@ -208,10 +212,10 @@ static Tensors resize(const OpContext &C) {
   Method M;
   M.Mode = A.getString("mode", "nearest");
   TORCH_CHECK(M.Mode == "nearest" || M.Mode == "linear" || M.Mode == "cubic", "unknown mode '", M.Mode, "'");
-  // Opset 10 had neither sizes nor coordinate modes.
+  // Opset 10 had neither sizes nor modes.
   bool IsOld = C.opset() < 11;
   M.Coordinates = A.getString("coordinate_transformation_mode", IsOld ? "asymmetric" : "half_pixel");
-  M.Nearest = A.getString("nearest_mode", IsOld ? "floor" : "round_prefer_floor");
+  M.Nearest = A.getString("nearest_mode", IsOld ? "opset10" : "round_prefer_floor");
   M.CubicCoefficient = A.getFloat("cubic_coeff_a", -0.75f);
   M.ExcludeOutside = A.getInt("exclude_outside", 0) != 0;
   M.Antialias = A.getInt("antialias", 0) != 0;

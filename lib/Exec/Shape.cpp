@@ -91,12 +91,12 @@ static Tensors expand(const OpContext &C) {
 
 static Tensors tile(const OpContext &C) {
   Ints Repeats = C.ints(1);
-  TORCH_CHECK(static_cast<int64_t>(Repeats.size()) == C.input(0).dim(), "expected ", C.input(0).dim(),
-              " repeats, got ", Repeats.size());
+  TORCH_CHECK(static_cast<int64_t>(Repeats.size()) == C.input(0).dim(), "expected ", C.input(0).dim(), " repeats, got ",
+              Repeats.size());
   return {C.input(0).repeat(Repeats)};
 }
 
-/// Sizes of an image batch and of its blocks; raises unless \p Divisor divides the channels or the image.
+/// The size of a block of an image batch.
 static int64_t blockSize(const OpContext &C) {
   TORCH_CHECK(C.input(0).dim() == 4, "expected 4 dimensions, got ", C.input(0).dim());
   int64_t Block = C.attributes().getInt("blocksize", 0);
@@ -118,7 +118,10 @@ static Tensors spaceToDepth(const OpContext &C) {
   const at::Tensor &X = C.input(0);
   int64_t B = blockSize(C);
   int64_t N = X.size(0), Channels = X.size(1), H = X.size(2) / B, W = X.size(3) / B;
-  return {X.reshape({N, Channels, H, B, W, B}).permute({0, 3, 5, 1, 2, 4}).reshape({N, Channels * B * B, H, W})};
+  at::Tensor Blocks = X.reshape({N, Channels, H, B, W, B});
+  Blocks = C.attributes().getString("mode", "DCR") == "DCR" ? Blocks.permute({0, 3, 5, 1, 2, 4})
+                                                            : Blocks.permute({0, 1, 3, 5, 2, 4});
+  return {Blocks.reshape({N, Channels * B * B, H, W})};
 }
 
 llvm::ArrayRef<Operator> exec::shapeOperators() {

@@ -100,8 +100,8 @@ static Tensors pad(const OpContext &C) {
   for (size_t I = 0; I < Axes.size(); ++I) {
     Begin[Axes[I]] = (*Pads)[I];
     End[Axes[I]] = (*Pads)[I + Axes.size()];
-    TORCH_CHECK(X.size(Axes[I]) + Begin[Axes[I]] + End[Axes[I]] >= 0, "axis ", Axes[I], " of size ",
-                X.size(Axes[I]), " cannot lose more than it has");
+    TORCH_CHECK(X.size(Axes[I]) + Begin[Axes[I]] + End[Axes[I]] >= 0, "axis ", Axes[I], " of size ", X.size(Axes[I]),
+                " cannot lose more than it has");
   }
 
   std::string Mode = C.attributes().getString("mode", "constant");

@@ -35,8 +35,8 @@ Window exec::readWindow(const Attributes &A, Ints Kernel, unsigned Rank) {
     W.Kernel = checkedInts(A, "kernel_shape", Ints(Rank, 0), 1);
   } else {
     W.Kernel = checkedInts(A, "kernel_shape", Kernel, 1);
-    TORCH_CHECK(W.Kernel == Kernel, "attribute 'kernel_shape' is [", at::IntArrayRef(W.Kernel),
-                "], the weight has [", at::IntArrayRef(Kernel), "]");
+    TORCH_CHECK(W.Kernel == Kernel, "attribute 'kernel_shape' is [", at::IntArrayRef(W.Kernel), "], the weight has [",
+                at::IntArrayRef(Kernel), "]");
   }
   W.Strides = checkedInts(A, "strides", Ints(Rank, 1), 1);
   W.Dilations = checkedInts(A, "dilations", Ints(Rank, 1), 1);

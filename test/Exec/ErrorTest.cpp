@@ -44,8 +44,7 @@ TEST(ExecErrors, FunctionsThatCallThemselves) {
   F.Body->addOutput(F.Body->insert(F.Body->end(), "Endless", {X}, "Y", "test"));
   T.M.functions().push_back(std::move(F));
   T.node("Endless", {T.input("x")}, "y", "test");
-  EXPECT_EQ(messageOf(Executor::create(T.M)),
-            "node 'y' (Endless): node 'Y' (Endless): the function calls itself");
+  EXPECT_EQ(messageOf(Executor::create(T.M)), "node 'y' (Endless): node 'Y' (Endless): the function calls itself");
 }
 
 TEST(ExecErrors, InputsThatDoNotFit) {
