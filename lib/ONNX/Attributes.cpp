@@ -71,7 +71,7 @@ static llvm::Expected<AttributeValue> readValue(AttributeProto &P, const TensorS
   switch (P.type()) {
   case AttributeProto::INT:
     Complete = P.has_i();
-    Value = static_cast<int64_t>(P.i());
+    Value = P.i();
     P.clear_i();
     break;
   case AttributeProto::FLOAT:

@@ -28,35 +28,35 @@
 using namespace deepshare;
 using namespace deepshare::onnx;
 
-// Calls Visit(field, example element) with the repeated field that holds elements of \p Type and the type in memory
-// that one entry of it stands for. Returns false for types that have none that we know.
+// Calls Visit<T>(field) with the repeated field that holds elements of \p Type, one entry of which stands for a T in
+// memory. Returns false for types that have none that we know.
 template <typename Proto, typename Visitor> static bool visitTypedField(ElementType Type, Proto &P, Visitor Visit) {
   switch (Type) {
   case ElementType::Float32:
   case ElementType::Complex64:
-    return Visit(P.float_data(), float());
+    return Visit.template operator()<float>(P.float_data());
   case ElementType::Float64:
   case ElementType::Complex128:
-    return Visit(P.double_data(), double());
+    return Visit.template operator()<double>(P.double_data());
   case ElementType::Int32:
-    return Visit(P.int32_data(), int32_t());
+    return Visit.template operator()<int32_t>(P.int32_data());
   case ElementType::Int16:
-    return Visit(P.int32_data(), int16_t());
+    return Visit.template operator()<int16_t>(P.int32_data());
   case ElementType::Int8:
-    return Visit(P.int32_data(), int8_t());
+    return Visit.template operator()<int8_t>(P.int32_data());
   case ElementType::UInt16:
   case ElementType::Float16:
   case ElementType::BFloat16:
-    return Visit(P.int32_data(), uint16_t());
+    return Visit.template operator()<uint16_t>(P.int32_data());
   case ElementType::UInt8:
   case ElementType::Bool:
-    return Visit(P.int32_data(), uint8_t());
+    return Visit.template operator()<uint8_t>(P.int32_data());
   case ElementType::Int64:
-    return Visit(P.int64_data(), int64_t());
+    return Visit.template operator()<int64_t>(P.int64_data());
   case ElementType::UInt32:
-    return Visit(P.uint64_data(), uint32_t());
+    return Visit.template operator()<uint32_t>(P.uint64_data());
   case ElementType::UInt64:
-    return Visit(P.uint64_data(), uint64_t());
+    return Visit.template operator()<uint64_t>(P.uint64_data());
   default:
     return false;
   }
@@ -79,12 +79,12 @@ static void clearTypedData(TensorProto &P) {
 // Packs the typed elements of \p P into bytes. Exact is cleared where an entry does not fit the type.
 static std::vector<char> packTypedData(const TensorProto &P, ElementType Type, bool &Exact) {
   std::vector<char> Packed;
-  visitTypedField(Type, P, [&](const auto &Field, auto Example) {
-    Packed.resize(Field.size() * sizeof(Example));
+  visitTypedField(Type, P, [&]<typename T>(const auto &Field) {
+    Packed.resize(Field.size() * sizeof(T));
     for (int I = 0; I < Field.size(); ++I) {
-      auto Element = static_cast<decltype(Example)>(Field[I]);
+      auto Element = static_cast<T>(Field[I]);
       // Bits, not values, are what must survive (NaN); a float field holds what the IR holds.
-      if constexpr (!std::is_floating_point_v<decltype(Example)>)
+      if constexpr (!std::is_floating_point_v<T>)
         Exact &= static_cast<std::decay_t<decltype(Field[I])>>(Element) == Field[I];
       std::memcpy(Packed.data() + I * sizeof(Element), &Element, sizeof(Element));
     }
@@ -95,12 +95,13 @@ static std::vector<char> packTypedData(const TensorProto &P, ElementType Type, b
 
 static void unpackTypedData(const Tensor &T, TensorProto &P) {
   llvm::ArrayRef<char> Bytes = T.bytes();
-  visitTypedField(T.elementType(), P, [&](const auto &Field, auto Example) {
+  visitTypedField(T.elementType(), P, [&]<typename Element>(const auto &Field) {
     auto &Mutable = const_cast<std::decay_t<decltype(Field)> &>(Field);
-    Mutable.Reserve(Bytes.size() / sizeof(Example));
-    for (size_t At = 0; At + sizeof(Example) <= Bytes.size(); At += sizeof(Example)) {
-      std::memcpy(&Example, Bytes.data() + At, sizeof(Example));
-      Mutable.Add(Example);
+    Mutable.Reserve(Bytes.size() / sizeof(Element));
+    for (size_t At = 0; At + sizeof(Element) <= Bytes.size(); At += sizeof(Element)) {
+      Element Next;
+      std::memcpy(&Next, Bytes.data() + At, sizeof(Next));
+      Mutable.Add(Next);
     }
     return true;
   });
