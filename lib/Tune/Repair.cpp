@@ -105,13 +105,17 @@ private:
   // Targets
   //===--------------------------------------------------------------------===//
 
-  /// Which nodes are re-fitted, and to what. Pins the original's values until they were used.
+  /// Which nodes are re-fitted, and to what: those that a changed gate reaches. Pins the original's values until they
+  /// were used.
   llvm::DenseMap<const Node *, Target> findTargets() {
     llvm::DenseMap<const Node *, Target> Targets;
-    llvm::DenseSet<const Value *> Defined;
+    llvm::DenseSet<const Value *> Defined, Changed;
     for (Node &N : M.graph()) {
       const Value *Counterpart = N.numOutputs() ? OriginalByName.lookup(N.output()->name()) : nullptr;
-      if (Counterpart && (LinearLayer::match(N) || hasSlopes(N, *Counterpart))) {
+      bool IsChanged = !Counterpart || differs(N, *Counterpart->producer(), Changed);
+      if (IsChanged)
+        Changed.insert(N.outputs().begin(), N.outputs().end());
+      if (IsChanged && Counterpart && (LinearLayer::match(N) || hasSlopes(N, *Counterpart))) {
         Target T{Counterpart};
         findResidual(N, T, Defined);
         Targets[&N] = T;
@@ -125,6 +129,18 @@ private:
         Defined.insert(Output);
     }
     return Targets;
+  }
+
+  /// Whether \p N computes anything else than its counterpart in the original.
+  static bool differs(const Node &N, const Node &Counterpart, const llvm::DenseSet<const Value *> &Changed) {
+    if (N.opType() != Counterpart.opType() || N.numInputs() != Counterpart.numInputs())
+      return true;
+    for (unsigned I = 0; I < N.numInputs(); ++I) {
+      const Value *Input = N.input(I), *Other = Counterpart.input(I);
+      if (Input && (Changed.contains(Input) || !Other || Input->name() != Other->name()))
+        return true;
+    }
+    return false;
   }
 
   /// Fills the residual part where N's only use is an Add whose other operand is known before N, in both models.
