@@ -20,10 +20,10 @@ from cifar import NORMALIZATION, ROOT, Images, logits, run_tool, top1
 
 def measure(model, budget, strategy, repair, seed, arguments, images):
     out = ROOT / "build/bench" / f"accuracy-{model.stem}-{budget.rstrip('%')}-{strategy}-{repair}-{seed}.onnx"
-    _, seconds, memory = run_tool("ds-opt", model, "--calibrate", arguments.shared / "data/cifar10-train.npz", *NORMALIZATION,
-                                  "--calibrate-count", arguments.calibration, "--budget", budget, "--strategy", strategy,
-                                  f"--repair={repair}", "--cost-model", arguments.cost_model, "--seed", seed, "-o", out)
-    return {"top1": top1(logits(out, images.inputs), images.labels), "seconds": seconds, "bytes": memory}
+    run = run_tool("ds-opt", model, "--calibrate", arguments.shared / "data/cifar10-train.npz", *NORMALIZATION,
+                   "--calibrate-count", arguments.calibration, "--budget", budget, "--strategy", strategy,
+                   f"--repair={repair}", "--cost-model", arguments.cost_model, "--seed", seed, "-o", out)
+    return {"top1": top1(logits(out, images.inputs), images.labels), "seconds": run.seconds, "bytes": run.memory}
 
 
 def main():

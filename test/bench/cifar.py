@@ -5,6 +5,7 @@ import pathlib
 import subprocess
 import sys
 import time
+import typing
 
 import numpy as np
 import onnxruntime as ort
@@ -14,8 +15,17 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 NORMALIZATION = ["--mean", ",".join(map(str, MEAN)), "--std", ",".join(map(str, STD))]
 
 
+class Run(typing.NamedTuple):
+    """One run of a tool: seconds of the wall clock and of the processors, peak memory in bytes."""
+
+    output: str
+    seconds: float
+    processor_seconds: float
+    memory: int
+
+
 def run_tool(name, *arguments):
-    """Runs a tool of build/bin. Returns its output, wall-clock seconds and peak memory in bytes."""
+    """Runs a tool of build/bin."""
     command = [str(ROOT / "build/bin" / name), *map(str, arguments)]
     start = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
@@ -24,7 +34,7 @@ def run_tool(name, *arguments):
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         sys.exit(f"failed: {' '.join(command)}\n{output}")
-    return output, time.monotonic() - start, usage.ru_maxrss * 1024
+    return Run(output, time.monotonic() - start, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
 
 
 class Images:

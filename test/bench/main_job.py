@@ -18,6 +18,7 @@ import count_comparisons
 import machine
 from cifar import NORMALIZATION, ROOT, Images, logits, run_tool, top1
 
+SKIPPED = 77  # exit code of a test that cannot run here
 
 
 class Bench:
@@ -32,12 +33,12 @@ class Bench:
         print(f"   {'ok ' if holds else 'NOT'}  {what}: {measured}" + (f" (bound: {bound})" if bound else ""), file=sys.stderr)
 
     def rewrite(self, budget, *more):
-        """Runs the main job. Returns the path of its output, and seconds and bytes that it took."""
+        """Runs the main job. Returns the path of its output, and the run."""
         out = self.folder / f"{self.model.stem}-{budget.rstrip('%')}{''.join(more)}.onnx"
         images, count = self.calibration
-        _, seconds, memory = run_tool("ds-opt", self.model, "--calibrate", images, "--calibrate-count", count, *NORMALIZATION,
-                                      "--budget", budget, "-o", out, "--report", out.with_suffix(".report.json"), *more)
-        return out, seconds, memory
+        run = run_tool("ds-opt", self.model, "--calibrate", images, "--calibrate-count", count, *NORMALIZATION,
+                       "--budget", budget, "-o", out, *more)
+        return out, run
 
     def run(self):
         images = Images(self.test_file, 10000)
@@ -46,20 +47,21 @@ class Bench:
         full = sum(count_comparisons.count_comparisons(self.model).values())
         self.row("DReLUs of the original, counted in ONNX Runtime", f"{full:,}")
 
-        kept, _, _ = self.rewrite("100%")
+        kept, _ = self.rewrite("100%")
         for optimised in (True, False):
             same = np.array_equal(logits(self.model, images.inputs[:1000], optimised).view(np.int32),
                                   logits(kept, images.inputs[:1000], optimised).view(np.int32))
             how = "" if optimised else ", its optimiser off"
             self.row(f"100 %: logits of 1,000 images bit for bit in ONNX Runtime{how}", "equal" if same else "differ", "equal", same)
 
-        half, seconds, memory = self.rewrite("50%")
-        self.row("50 %: time of the whole command", f"{seconds:.1f} s", "< 60 s", seconds < 60)
-        self.row("50 %: peak memory", f"{memory / 1e9:.2f} GB", "< 2 GB", memory < 2e9)
+        half, run = self.rewrite("50%")
+        self.row("50 %: time of the whole command", f"{run.seconds:.1f} s ({run.processor_seconds:.1f} s of processor time)", "< 60 s",
+                 run.seconds < 60)
+        self.row("50 %: peak memory", f"{run.memory / 1e9:.2f} GB", "< 2 GB", run.memory < 2e9)
         again = half.read_bytes()
         self.rewrite("50%")
         self.row("50 %: run again, the same file", "yes" if half.read_bytes() == again else "no", "yes", half.read_bytes() == again)
-        lowered, _, _ = self.rewrite("50%", "--lower=onnx")
+        lowered, _ = self.rewrite("50%", "--lower=onnx")
         reference = logits(half, images.inputs)
         for name, path in (("with functions", half), ("lowered", lowered)):
             counted = sum(count_comparisons.count_comparisons(path).values())
@@ -70,12 +72,12 @@ class Bench:
             error = float(np.abs(np.load(ours) - theirs).max())
             self.row(f"50 %, {name}: greatest difference between Exec and ONNX Runtime, 1,000 images", f"{error:.1e}", "<= 1e-4",
                      error <= 1e-4)
-        self.row("50 %: top-1 untuned", f"{top1(reference, images.labels):.2f} %")
-
-        most, _, _ = self.rewrite("75%")
-        accuracy = top1(logits(most, images.inputs), images.labels)
-        bound = ("80 %", accuracy >= 80) if "resnet20" in self.model.stem else (None, True)
-        self.row("75 %: top-1 untuned, 10,000 test images", f"{accuracy:.2f} %", bound[0] and f">= {bound[0]}", bound[1])
+        self.row("50 %: top-1 of the rewritten model, 10,000 test images", f"{top1(reference, images.labels):.2f} %")
+        bare, _ = self.rewrite("75%", "--repair=off")
+        accuracy = top1(logits(bare, images.inputs), images.labels)
+        bounded = self.model.stem == "resnet20-cifar10"
+        self.row("75 %, neither tuned nor repaired: top-1, 10,000 test images", f"{accuracy:.2f} %", ">= 80 %" if bounded else None,
+                 accuracy >= 80 or not bounded)
 
 
 def main():
@@ -86,7 +88,8 @@ def main():
     parser.add_argument("--json", type=pathlib.Path, help="also write the results here")
     arguments = parser.parse_args()
     if not arguments.shared.is_dir():
-        sys.exit(f"skipped: {arguments.shared} is not there")
+        print(f"skipped: {arguments.shared} is not there")
+        return SKIPPED
     folder = ROOT / "build/bench"
     folder.mkdir(parents=True, exist_ok=True)
 
