@@ -65,7 +65,10 @@ private:
     llvm::SmallVector<Value *> All(G.initializers());
     for (Value *Init : All)
       if (Init->isDead() && !Init->isOverridable()) {
-        G.eraseInitializer(Init);
+        if (Init->isGraphInput())
+          G.eraseInput(Init);
+        else
+          G.eraseInitializer(Init);
         ++Initializers;
       }
   }

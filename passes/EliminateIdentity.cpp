@@ -118,10 +118,16 @@ static bool repeatsOnce(const Node &N) { return allAre(constantIntegers(N.input(
 // Slice<from 0 to the end in steps of 1>(x) = x
 static bool slicesAll(const Node &N) {
   std::optional<std::vector<int64_t>> Ends = integersOperand(N, 2, "ends");
-  if (!allAre(integersOperand(N, 1, "starts"), 0) || !Ends || (N.input(4) && !allAre(constantIntegers(N.input(4)), 1)))
+  std::optional<std::vector<int64_t>> Axes = integersOperand(N, 3, "axes");
+  if (!allAre(integersOperand(N, 1, "starts"), 0) || !Ends || (N.input(3) && !Axes) ||
+      (N.input(4) && !allAre(constantIntegers(N.input(4)), 1)) || (Axes && Axes->size() != Ends->size()))
     return false;
-  bool ToTheEnd = llvm::all_of(*Ends, [](int64_t End) { return End == std::numeric_limits<int64_t>::max(); });
-  return ToTheEnd || sameShape(*N.input(0), *N.output());
+  for (size_t I = 0; I < Ends->size(); ++I) {
+    std::optional<int64_t> Size = fixedDimension(*N.input(0), Axes ? (*Axes)[I] : int64_t(I));
+    if ((*Ends)[I] != std::numeric_limits<int64_t>::max() && !(Size && (*Ends)[I] >= *Size))
+      return false;
+  }
+  return true;
 }
 
 // MaxPool<1x1>(x) = AveragePool<1x1>(x) = x

@@ -64,7 +64,7 @@ llvm::Expected<double> PassOptions::getDouble(llvm::StringRef Name) const {
 
 /// A pass, or an alias with the pipeline that it stands for.
 struct Pipeline::Stage {
-  llvm::StringRef Name;
+  std::string Name;
   std::unique_ptr<Pass> ThePass;
   std::optional<Pipeline> Alias;
 };
@@ -225,6 +225,10 @@ static llvm::Expected<PassOptions> resolveOptions(const PassInfo &Info, const Pa
   return Options;
 }
 
+void Pipeline::add(llvm::StringRef Name, std::unique_ptr<Pass> P) {
+  Stages.push_back({Name.str(), std::move(P), std::nullopt});
+}
+
 llvm::Expected<Pipeline> Pipeline::parse(llvm::StringRef Text) {
   PipelineParser Parser(Text);
   llvm::Expected<std::vector<ParsedStage>> Parsed = Parser.parse();
@@ -239,7 +243,7 @@ llvm::Expected<Pipeline> Pipeline::parse(llvm::StringRef Text) {
     llvm::Expected<PassOptions> Options = resolveOptions(*Info, Stage, Parser);
     if (!Options)
       return Options.takeError();
-    Pipeline::Stage Made{Info->Name, nullptr, std::nullopt};
+    Pipeline::Stage Made{Info->Name.str(), nullptr, std::nullopt};
     if (Info->Create) {
       llvm::Expected<std::unique_ptr<Pass>> Created = Info->Create(*Options);
       if (!Created)
@@ -294,8 +298,9 @@ static llvm::Expected<bool> runPass(llvm::StringRef Name, Pass &P, Model &M, Pas
   if (Options.VerifyEach) {
     if (llvm::Error E = verify(M))
       return Fail(llvm::createStringError(fmt::format("broke the graph: {}", llvm::toString(std::move(E)))));
-    if (!*Changed && HashBefore && contentHash(M) != HashBefore)
-      return Fail(llvm::createStringError("changed the model but reported no change"));
+    if (HashBefore && (contentHash(M) != HashBefore) != *Changed)
+      return Fail(llvm::createStringError(*Changed ? "reported a change but changed nothing"
+                                                   : "changed the model but reported no change"));
   }
   if (Options.AfterPass) {
     PassStatistics Counted = P.statistics();

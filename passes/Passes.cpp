@@ -5,9 +5,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "deepshare/passes/Canonicalize.h"
+#include "deepshare/passes/EliminateCommonSubexpressions.h"
 #include "deepshare/passes/EliminateDeadCode.h"
 #include "deepshare/passes/EliminateIdentity.h"
 #include "deepshare/passes/FoldBatchNorm.h"
+#include "deepshare/passes/FoldConstants.h"
 #include "deepshare/passes/InferShapes.h"
 #include "deepshare/passes/LowerOnnx.h"
 #include "deepshare/passes/ObserveGates.h"
@@ -18,9 +20,22 @@
 using namespace deepshare;
 
 llvm::ArrayRef<PassInfo> deepshare::allPasses() {
+  // One pass a line.
+  // clang-format off
   static const PassInfo Table[] = {
-      canonicalizePass(), eliminateDeadCodePass(), eliminateIdentityPass(), foldBatchNormPass(), inferShapesPass(),
-      observeGatesPass(), planGatesPass(),         shareGatesPass(),        repairPass(),        lowerOnnxPass(),
+      canonicalizePass(),
+      eliminateCommonSubexpressionsPass(),
+      eliminateDeadCodePass(),
+      eliminateIdentityPass(),
+      foldBatchNormPass(),
+      foldConstantsPass(),
+      inferShapesPass(),
+      lowerOnnxPass(),
+      observeGatesPass(),
+      planGatesPass(),
+      repairPass(),
+      shareGatesPass(),
   };
+  // clang-format on
   return Table;
 }

@@ -64,6 +64,16 @@ std::optional<Tensor> ShapeTensor::constant() const {
   return Tensor::of<int32_t>(Dims, llvm::ArrayRef<int32_t>(Narrow));
 }
 
+std::optional<int64_t> deepshare::fixedDimension(const Value &V, int64_t Axis) {
+  if (!V.type() || !V.type()->Dims)
+    return std::nullopt;
+  int64_t Rank = V.type()->Dims->size();
+  if (Axis < -Rank || Axis >= Rank)
+    return std::nullopt;
+  const Dim &D = (*V.type()->Dims)[Axis < 0 ? Axis + Rank : Axis];
+  return D.isFixed() ? std::optional(D.size()) : std::nullopt;
+}
+
 std::optional<std::vector<int64_t>> deepshare::constantIntegers(const Value *V) {
   const Tensor *T = V ? V->constant() : nullptr;
   if (T && T->elementType() == ElementType::Int64)

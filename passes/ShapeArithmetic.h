@@ -62,6 +62,9 @@ private:
   llvm::DenseMap<const Value *, ShapeTensor> Known;
 };
 
+/// Size of dimension \p Axis (from the end if negative) of \p V, if it is fixed.
+std::optional<int64_t> fixedDimension(const Value &V, int64_t Axis);
+
 /// The elements of a constant int64 or int32 tensor of any rank; nothing for anything else.
 std::optional<std::vector<int64_t>> constantIntegers(const Value *V);
 

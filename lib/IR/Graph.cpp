@@ -197,7 +197,16 @@ Value *Graph::addOpaqueInitializer(llvm::StringRef ValueName) {
   return Added;
 }
 
+/// From this IR version on an initialiser need not be an input.
+static constexpr int64_t PlainInitializersSince = 4;
+
 Value *Graph::addInitializer(llvm::StringRef ValueName, Tensor Init) {
+  int64_t Version = Owner->irVersion();
+  if (Version != 0 && Version < PlainInitializersSince && this == &Owner->graph()) {
+    Value *Added = addInput(Owner->uniqueName(ValueName), Init.type());
+    setDefault(Added, std::move(Init));
+    return Added;
+  }
   Value *Added = addOpaqueInitializer(Owner->uniqueName(ValueName));
   Added->setInitializer(std::move(Init));
   return Added;
@@ -215,6 +224,13 @@ void Graph::fixInput(Value *Input, Tensor Init) {
   Input->IsInput = false;
   Input->Unmodelled.clear(); // described an input
   llvm::erase(Inputs, Input);
+}
+
+void Graph::eraseInput(Value *Input) {
+  assert(Input->IsInput && Input->Parent == this && Input->isDead() && "not a dead input of this graph");
+  llvm::erase(Inputs, Input);
+  llvm::erase(Initializers, Input);
+  llvm::erase_if(OwnedValues, [&](const std::unique_ptr<Value> &V) { return V.get() == Input; });
 }
 
 void Graph::eraseInitializer(Value *Initializer) {

@@ -237,7 +237,8 @@ public:
 
   /// Appends an input.
   Value *addInput(llvm::StringRef ValueName, std::optional<TensorType> Type);
-  /// Adds an initialiser. Its name is made unique if \p ValueName is taken.
+  /// Adds an initialiser. Its name is made unique if \p ValueName is taken. Before IR version 4 a main graph's
+  /// initialiser has to be listed among its inputs, so there it also becomes an input (that no caller overrides).
   Value *addInitializer(llvm::StringRef ValueName, Tensor Init);
   /// Gives the input \p Input a default.
   void setDefault(Value *Input, Tensor Init);
@@ -245,6 +246,8 @@ public:
   void fixInput(Value *Input, Tensor Init);
   /// Adds an initialiser that is not a dense tensor; its form is in the value's unmodelled().
   Value *addOpaqueInitializer(llvm::StringRef ValueName);
+  /// Removes a dead input, with its default if it has one.
+  void eraseInput(Value *Input);
   /// Removes a dead initialiser (an input stays an input and loses its default).
   void eraseInitializer(Value *Initializer);
   /// Appends \p Output (may be listed more than once) to the graph's outputs.

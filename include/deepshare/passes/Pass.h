@@ -109,8 +109,8 @@ struct PassRun {
 
 /// Options of a pipeline's run.
 struct PipelineOptions {
-  /// After each pass run the verifier and name the pass that broke the graph; also check that a pass which says that
-  /// it changed nothing tells the truth. Costs a serialisation of the model each pass.
+  /// After each pass run the verifier and name the pass that broke the graph; also check that a pass tells the
+  /// truth about whether it changed the model. Costs a serialisation of the model each pass.
   bool VerifyEach = false;
   /// Called after each pass that succeeded.
   std::function<void(const PassRun &)> AfterPass;
@@ -127,16 +127,20 @@ public:
   /// or option, or a bad value, is found before anything runs. Errors say where in the text.
   static llvm::Expected<Pipeline> parse(llvm::StringRef Text);
 
+  /// An empty pipeline.
+  Pipeline();
   Pipeline(Pipeline &&);
   Pipeline &operator=(Pipeline &&);
   ~Pipeline();
+
+  /// Appends a pass that messages call \p Name.
+  void add(llvm::StringRef Name, std::unique_ptr<Pass> P);
 
   /// Runs the passes in order; returns whether one of them changed the model. Errors name the pass.
   llvm::Expected<bool> run(Model &M, PassContext &Context, const PipelineOptions &Options = {});
 
 private:
   struct Stage;
-  Pipeline();
   std::vector<Stage> Stages;
 };
 
