@@ -1,0 +1,169 @@
+//===- RepairTest.cpp - closed-form repair of a rewritten model -----------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Tune/Repair.h"
+
+#include "deepshare/Data/Random.h"
+#include "deepshare/Exec/Exec.h"
+#include "deepshare/ONNX/ONNX.h"
+#include "deepshare/passes/Pass.h"
+
+#include <ATen/ATen.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <iterator>
+#include <numeric>
+
+using namespace deepshare;
+using testing::HasSubstr;
+
+namespace {
+
+/// Images of two channels of noise.
+class Noise final : public ImageSet {
+public:
+  Noise(uint64_t Count, uint64_t Seed) : Count(Count), Seed(Seed) {}
+  uint64_t size() const override { return Count; }
+  llvm::ArrayRef<int64_t> shape() const override { return Shape; }
+  bool hasLabels() const override { return false; }
+  int64_t label(uint64_t) const override { return 0; }
+  llvm::Error batch(llvm::ArrayRef<uint64_t> Indices, llvm::MutableArrayRef<float> Into) const override {
+    constexpr size_t Size = 2 * 6 * 6;
+    for (size_t At = 0; At < Indices.size(); ++At) {
+      Random Numbers({Seed, Indices[At]});
+      for (size_t I = 0; I < Size; ++I)
+        Into[At * Size + I] = static_cast<float>(2 * Numbers.uniform() - 1);
+    }
+    return llvm::Error::success();
+  }
+
+private:
+  uint64_t Count, Seed;
+  std::vector<int64_t> Shape = {2, 6, 6};
+};
+
+constexpr llvm::StringLiteral Architecture = R"(
+<ir_version: 10, opset_import: ["" : 17]>
+net (float[N,2,6,6] x, float[4,2,3,3] w1, float[4,4,3,3] w2, float[4,4,3,3] w3, float[5,144] w4) => (float[N,5] logits) {
+  c1 = Conv <pads = [1,1,1,1]> (x, w1)
+  r1 = Relu (c1)
+  c2 = Conv <pads = [1,1,1,1]> (r1, w2)
+  r2 = Relu (c2)
+  c3 = Conv <pads = [1,1,1,1]> (r2, w3)
+  sum = Add (c3, r1)
+  r3 = Relu (sum)
+  flat = Flatten (r3)
+  logits = Gemm <transB = 1> (flat, w4)
+})";
+
+class RepairTest : public testing::Test {
+protected:
+  void SetUp() override {
+    Original = llvm::cantFail(parseModelText(Architecture, "test"));
+    Random Numbers({7, 7});
+    for (Value *Input : Original->graph().inputs().drop_front().vec()) {
+      std::vector<int64_t> Dims;
+      for (const Dim &D : *Input->type()->Dims)
+        Dims.push_back(D.size());
+      std::vector<float> Values(*numElements(Dims));
+      for (float &Weight : Values)
+        Weight = static_cast<float>(Numbers.uniform() - 0.5);
+      Original->graph().setDefault(Input, Tensor::of<float>(Dims, Values));
+    }
+    Rewritten = Original->clone();
+  }
+
+  /// Rewrites by a plan in which channel \p Replicate of r1 uses the gate of channel 0.
+  void share(unsigned Replicate, float On, float Off) {
+    PassContext Context;
+    SitePlan Site{"r1", {}, {6, 6}};
+    for (unsigned C = 0; C < 4; ++C)
+      Site.Channels.push_back({GateSource{0, C, 1}, 1, 0});
+    Site.Channels[Replicate] = {GateSource{0, 0, 1}, On, Off};
+    Context.Plan = SharePlan{"", "", {Site}};
+    llvm::cantFail(runPipeline("infer-shapes,share-gates", *Rewritten, Context));
+  }
+
+  RepairResult repair() {
+    RepairOptions Options;
+    Options.Images = 512;
+    return llvm::cantFail(repairModel(*Rewritten, *Original, Noise(512, 1), Options));
+  }
+
+  /// Mean squared difference of the two models' outputs on images that repair has not seen.
+  double error() const {
+    c10::InferenceMode Guard;
+    at::Tensor Images = at::empty({256, 2, 6, 6});
+    std::vector<uint64_t> Indices(256);
+    std::iota(Indices.begin(), Indices.end(), 0);
+    llvm::cantFail(Noise(256, 2).batch(Indices, {Images.data_ptr<float>(), static_cast<size_t>(Images.numel())}));
+    auto Run = [&](const Model &M) { return llvm::cantFail(llvm::cantFail(Executor::create(M))->run({Images}))[0]; };
+    return (Run(*Original) - Run(*Rewritten)).square().mean().item<double>();
+  }
+
+  static const Tensor &weightsOf(Model &M, llvm::StringRef Output) {
+    for (const Node &N : M.graph())
+      if (N.output()->name() == Output)
+        return *N.input(1)->initializer();
+    llvm_unreachable("no such layer");
+  }
+
+  std::unique_ptr<Model> Original, Rewritten;
+};
+
+TEST_F(RepairTest, LowersTheErrorOfSharing) {
+  share(1, 0.5f, 0.25f);
+  double Before = error();
+  RepairResult Result = repair();
+  EXPECT_LT(error(), 0.5 * Before);
+  ASSERT_FALSE(Result.Layers.empty());
+  for (const RepairedLayer &Layer : Result.Layers)
+    EXPECT_LE(Layer.ErrorAfter, Layer.ErrorBefore) << Layer.Name;
+}
+
+TEST_F(RepairTest, LeavesWhatNoChangedGateReaches) {
+  share(1, 0.5f, 0.25f);
+  repair();
+  EXPECT_EQ(weightsOf(*Rewritten, "c1"), weightsOf(*Original, "c1"));
+  EXPECT_FALSE(weightsOf(*Rewritten, "c2") == weightsOf(*Original, "c2"));
+}
+
+TEST_F(RepairTest, LeavesAModelWithoutSharingAsItIs) {
+  EXPECT_TRUE(repair().Layers.empty());
+  EXPECT_EQ(error(), 0);
+}
+
+TEST_F(RepairTest, FindsTheWeightsThatGiveTheOriginal) {
+  // A second gate of the same channel changes nothing but the graph: c2 sees the original's inputs, its weights are
+  // wrong, and least squares recovers them.
+  share(0, 1, 0);
+  Value *Gated = nullptr;
+  for (Node &N : Rewritten->graph())
+    if (N.output()->name() == "r1")
+      Gated = N.output();
+  Value *Twice = Rewritten->graph().insert(std::next(Gated->producer()->getIterator()), "Relu", {Gated}, "twice");
+  Gated->replaceUsesIf(Twice, [&](const Use &U) { return U.User != Twice->producer(); });
+  const Tensor &Right = weightsOf(*Original, "c2");
+  std::vector<float> Wrong = Right.toVector<float>();
+  for (float &Weight : Wrong)
+    Weight *= 1.5f;
+  for (Node &N : Rewritten->graph())
+    if (N.output()->name() == "c2")
+      N.input(1)->setInitializer(Tensor::of<float>(Right.dims(), Wrong));
+  EXPECT_GT(error(), 1e-3);
+  repair();
+  EXPECT_LT(error(), 1e-6);
+}
+
+TEST_F(RepairTest, NeedsTwoBatchesOfImages) {
+  share(1, 0.5f, 0.25f);
+  llvm::Expected<RepairResult> Result = repairModel(*Rewritten, *Original, Noise(100, 1), {});
+  ASSERT_FALSE(static_cast<bool>(Result));
+  EXPECT_THAT(llvm::toString(Result.takeError()), HasSubstr("at least 128 images (two batches), got 100"));
+}
+
+} // namespace
