@@ -39,36 +39,50 @@ public:
 
   llvm::Expected<bool> run() {
     llvm::SmallVector<Node *> DReLUs, Shares;
-    for (Node &N : G) {
-      if (isDReLU(N))
-        DReLUs.push_back(&N);
-      else if (isDReLUShare(N))
-        Shares.push_back(&N);
-    }
-    for (const Node *N : Shares)
-      if (llvm::Error E = check(*N))
-        return E;
+    llvm::Error Failed = llvm::Error::success();
+    G.walk([&](Node &N) {
+      if (N.domain() != ShareDomain || Failed)
+        return;
+      Failed = check(N);
+      (isDReLU(N) ? DReLUs : Shares).push_back(&N);
+    });
+    if (Failed)
+      return Failed;
+    size_t Functions = M.functions().size(), Opsets = M.opsets().size();
     for (Node *N : DReLUs)
       lowerDReLU(*N);
     for (Node *N : Shares)
       lowerShare(*N);
     llvm::erase_if(M.functions(), [](const Function &F) { return F.Domain == ShareDomain; });
     llvm::erase_if(M.opsets(), [](const OpsetImport &Import) { return Import.Domain == ShareDomain; });
-    return !DReLUs.empty() || !Shares.empty();
+    return M.functions().size() != Functions || M.opsets().size() != Opsets || !DReLUs.empty() || !Shares.empty();
   }
 
 private:
-  static llvm::Error check(const Node &N) {
-    size_t Channels = N.intsAttribute("mask").size();
+  llvm::Error check(const Node &N) const {
+    auto Fail = [&](const char *Reason) {
+      return llvm::createStringError(
+          fmt::format("node '{}' ({}): {}", N.displayName().str(), N.opType().str(), Reason));
+    };
+    if (N.parent() != &G)
+      return Fail("share operators are lowered in the main graph only");
+    if (!N.input(0))
+      return Fail("its input is missing");
+    if (isDReLU(N))
+      return llvm::Error::success();
+    if (!isDReLUShare(N))
+      return Fail("no such operator in ai.deepshare");
+    std::vector<int64_t> Mask = N.intsAttribute("mask");
     const auto *On = N.attributeAs<std::vector<float>>("on");
     const auto *Off = N.attributeAs<std::vector<float>>("off");
-    if (!On || !Off || On->size() != Channels || Off->size() != Channels)
-      return llvm::createStringError(
-          fmt::format("node '{}' (DReLUShare): mask, on and off must have one entry a channel", N.displayName().str()));
+    if (!On || !Off || On->size() != Mask.size() || Off->size() != Mask.size())
+      return Fail("mask, on and off must have one entry a channel");
     const std::optional<TensorType> &Type = N.input(0)->type();
     if (!Type || Type->rank().value_or(0) < 2)
-      return llvm::createStringError(
-          fmt::format("node '{}' (DReLUShare): the rank of its input is not known", N.displayName().str()));
+      return Fail("the rank of its input is not known");
+    bool HasGates = llvm::any_of(Mask, [](int64_t Index) { return Index >= 0; });
+    if (HasGates && (N.numInputs() < 2 || llvm::is_contained(N.inputs(), nullptr)))
+      return Fail("a channel is gated, but a mask is missing");
     return llvm::Error::success();
   }
 

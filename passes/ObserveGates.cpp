@@ -12,6 +12,10 @@
 
 #include "deepshare/Analysis/Observation.h"
 
+#include "llvm/Support/MathExtras.h"
+
+#include <fmt/format.h>
+
 using namespace deepshare;
 
 namespace {
@@ -47,15 +51,29 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
   llvm::Expected<int64_t> Images = Given.getInt("images", 0);
   if (!Images)
     return Images.takeError();
-  llvm::Expected<int64_t> Batch = Given.getInt("batch", 1);
+  llvm::Expected<int64_t> Batch = Given.getInt("batch", 1, 1 << 20);
   if (!Batch)
     return Batch.takeError();
-  llvm::Expected<int64_t> Memory = Given.getInt("memory", 1);
+  llvm::Expected<int64_t> Memory = Given.getInt("memory", 1, 1 << 30);
   if (!Memory)
     return Memory.takeError();
   llvm::Expected<Weighting> Weights = parseWeighting(Given.get("weights"));
   if (!Weights)
     return Weights.takeError();
+  llvm::SmallVector<llvm::StringRef> Blocks;
+  Given.get("blocks").split(Blocks, ',', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef Text : Blocks) {
+    unsigned Block;
+    if (Text.getAsInteger(10, Block) || Block < 2 || Block > 64 || !llvm::isPowerOf2_32(Block))
+      return llvm::createStringError(
+          fmt::format("option 'blocks': expected powers of 2 from 2 to 64 with commas between them, got '{}'",
+                      Given.get("blocks").str()));
+    Options.Blocks.push_back(Block);
+  }
+  if (Given.get("sizes") != "same" && Given.get("sizes") != "all")
+    return llvm::createStringError(
+        fmt::format("option 'sizes': expected same or all, got '{}'", Given.get("sizes").str()));
+  Options.OtherSizes = Given.get("sizes") == "all";
   Options.Images = *Images;
   Options.Batch = *Batch;
   Options.Memory = static_cast<uint64_t>(*Memory) << 20;
@@ -68,6 +86,8 @@ PassInfo deepshare::observeGatesPass() {
           .Contract = "Measures the moments of every shareable gate on calibration images; changes nothing.",
           .Options = {{"images", "512", "images to use, drawn by the seed; 0: all"},
                       {"weights", "auto", "what an error weighs: auto, none, classification, pixels, regression"},
+                      {"sizes", "same", "earlier sites that can give gates: of the same size, or all that map onto it"},
+                      {"blocks", "", "also measure gates of tiles of these sizes: 2,4"},
                       {"batch", "64", "images a run"},
                       {"memory", "2048", "bound of the memory for moments, in MiB"}},
           .Create = create,

@@ -40,13 +40,15 @@ llvm::StringRef PassOptions::get(llvm::StringRef Name) const {
   return {};
 }
 
-llvm::Expected<int64_t> PassOptions::getInt(llvm::StringRef Name, int64_t Least) const {
+llvm::Expected<int64_t> PassOptions::getInt(llvm::StringRef Name, int64_t Least, int64_t Most) const {
   int64_t Number;
   if (get(Name).getAsInteger(10, Number))
     return llvm::createStringError(
         fmt::format("option '{}': expected an integer, got '{}'", Name.str(), get(Name).str()));
   if (Number < Least)
     return llvm::createStringError(fmt::format("option '{}': expected at least {}, got {}", Name.str(), Least, Number));
+  if (Number > Most)
+    return llvm::createStringError(fmt::format("option '{}': expected at most {}, got {}", Name.str(), Most, Number));
   return Number;
 }
 

@@ -32,7 +32,7 @@ public:
     llvm::Expected<RepairResult> Result = repairModel(M, *Context.Original, *Context.Images, Options);
     if (!Result)
       return Result.takeError();
-    return llvm::any_of(Result->Layers, [](const RepairedLayer &Layer) { return Layer.Ridge > 0; });
+    return Result->Changed;
   }
 
 private:
@@ -48,7 +48,7 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
   llvm::Expected<int64_t> Rows = Given.getInt("rows", 1);
   if (!Rows)
     return Rows.takeError();
-  llvm::Expected<int64_t> Memory = Given.getInt("memory", 1);
+  llvm::Expected<int64_t> Memory = Given.getInt("memory", 1, 1 << 30);
   if (!Memory)
     return Memory.takeError();
   Options.Images = *Images;

@@ -66,10 +66,6 @@ public:
   }
 
 private:
-  llvm::Error fail(const SitePlan &Site, const std::string &Reason) const {
-    return llvm::createStringError(fmt::format("plan does not fit the model: site '{}': {}", Site.Name, Reason));
-  }
-
   llvm::Error check() {
     if (M.opsetVersion() < ShareOpsMinOpset)
       return llvm::createStringError(
@@ -80,40 +76,29 @@ private:
     llvm::Expected<std::vector<GateSite>> Found = findGateSites(M);
     if (!Found)
       return Found.takeError();
+    if (llvm::Error E = checkPlan(Plan, *Found, "the plan does not fit the model"))
+      return E;
     llvm::StringMap<const GateSite *> ByName;
     for (const GateSite &Site : *Found)
       ByName[Site.Name] = &Site;
-    std::map<const Node *, size_t> Order;
-    for (const Node &N : M.graph())
-      Order.emplace(&N, Order.size());
     for (const SitePlan &Planned : Plan.Sites) {
-      const GateSite *Site = ByName.lookup(Planned.Name);
-      if (!Site)
-        return fail(Planned, "no gate of the model has this name");
-      if (llvm::Error E = checkSite(Planned, *Site))
-        return E;
-      if (!Sites.empty() && Order[Site->Gate] <= Order[Sites.back().Gate])
-        return fail(Planned, fmt::format("stands before site '{}' in the model", Sites.back().Name));
-      Sites.push_back(*Site);
+      Sites.push_back(*ByName.lookup(Planned.Name));
+      Compared.push_back(findOperand(Sites.back()));
     }
     return llvm::Error::success();
   }
 
-  llvm::Error checkSite(const SitePlan &Planned, const GateSite &Site) const {
-    if (!Site.isShareable() || Site.Gate->parent() != &M.graph())
-      return fail(Planned, fmt::format("a {} gate here cannot be shared", gateKindName(Site.Kind).str()));
-    if (Site.ChannelAxis != 1)
-      return fail(Planned, fmt::format("expected channels on axis 1, got axis {}", Site.ChannelAxis));
-    if (Planned.Channels.size() != static_cast<size_t>(Site.Channels))
-      return fail(Planned, fmt::format("expected {} channels, got {}", Site.Channels, Planned.Channels.size()));
-    if (llvm::ArrayRef<int64_t>(Planned.Spatial) != llvm::ArrayRef<int64_t>(Site.Spatial))
-      return fail(Planned, fmt::format("expected spatial size {}, got {}", fmt::join(Site.Spatial, "x"),
-                                       fmt::join(Planned.Spatial, "x")));
-    return llvm::Error::success();
+  /// The operand that holds what a gate compares: of the gate itself, or of the comparison that a Where selects by.
+  static Use findOperand(const GateSite &Site) {
+    Node *N = Site.Kind == GateKind::Where ? Site.Gate->input(0)->producer() : Site.Gate;
+    for (unsigned I = 0; I < N->numInputs(); ++I)
+      if (N->input(I) == Site.Input)
+        return {N, I};
+    llvm_unreachable("a gate compares its input");
   }
 
-  /// What the gate compares. GateSite::Input is of before the rewriting: an earlier site may have replaced it.
-  static Value *inputOf(const GateSite &Gate) { return Gate.Gate->input(0); }
+  /// What a gate compares. GateSite::Input is of before the rewriting: an earlier site may have replaced it.
+  Value *inputOf(unsigned Site) const { return Compared[Site].User->input(Compared[Site].Index); }
 
   bool isOwn(unsigned Site, unsigned Channel) const {
     return Plan.Sites[Site].Channels[Channel].Source == GateSource{Site, Channel, 1};
@@ -142,13 +127,12 @@ private:
   }
 
   void rewrite(unsigned Site) {
-    const GateSite &Gate = Sites[Site];
-    Graph::iterator Before = Graph::iteratorTo(Gate.Gate);
+    Graph::iterator Before = Graph::iteratorTo(Sites[Site].Gate);
     for (const auto &[Key, Channels] : Gates)
       if (Key.Site == Site)
-        Masks[Key] = computeMask(Before, Gate, Key, Channels);
+        Masks[Key] = computeMask(Before, Key, Channels);
     Value *Gated = gate(Before, Site);
-    replaceGate(Gate, Gated);
+    replaceGate(Site, Gated);
   }
 
   Value *gather(Graph::iterator Before, Value *From, llvm::ArrayRef<int64_t> Indices, unsigned Axis,
@@ -164,13 +148,14 @@ private:
     return Gathered;
   }
 
-  Value *computeMask(Graph::iterator Before, const GateSite &Gate, MaskKey Key, const std::set<unsigned> &Channels) {
-    Value *Compared = inputOf(Gate);
+  Value *computeMask(Graph::iterator Before, MaskKey Key, const std::set<unsigned> &Channels) {
+    const GateSite &Gate = Sites[Key.Site];
+    Value *Input = inputOf(Key.Site);
     if (Channels.size() != static_cast<size_t>(Gate.Channels))
-      Compared = gather(Before, inputOf(Gate), llvm::SmallVector<int64_t>(Channels.begin(), Channels.end()), 1,
-                        Gate.Name + "_prototypes");
+      Input = gather(Before, Input, llvm::SmallVector<int64_t>(Channels.begin(), Channels.end()), 1,
+                     Gate.Name + "_prototypes");
     std::string Suffix = Key.Block == 1 ? "_drelu" : fmt::format("_drelu{0}x{0}", Key.Block);
-    return insertDReLU(Before, Compared, Key.Block, Gate.Name + Suffix);
+    return insertDReLU(Before, Input, Key.Block, Gate.Name + Suffix);
   }
 
   /// The position of a source of size \p From that gates position \p I of a site of size \p To.
@@ -224,42 +209,47 @@ private:
       MaskIndex.push_back(Offsets.at(Key) + std::distance(Channels.begin(), Channels.find(Channel.Source->Channel)));
     }
     if (SiteMasks.empty())
-      return scale(Before, Sites[Site], On);
-    return insertDReLUShare(Before, inputOf(Sites[Site]), SiteMasks, MaskIndex, On, Off, Sites[Site].Name + "_shared");
+      return scale(Before, Site, On);
+    return insertDReLUShare(Before, inputOf(Site), SiteMasks, MaskIndex, On, Off, Sites[Site].Name + "_shared");
   }
 
   /// X * slopes for a site without gates.
-  Value *scale(Graph::iterator Before, const GateSite &Gate, llvm::ArrayRef<float> Slopes) {
+  Value *scale(Graph::iterator Before, unsigned Site, llvm::ArrayRef<float> Slopes) {
+    const GateSite &Gate = Sites[Site];
+    Value *Input = inputOf(Site);
     if (llvm::all_of(Slopes, [](float Slope) { return Slope == 1; }))
-      return inputOf(Gate);
+      return Input;
     llvm::SmallVector<int64_t> Dims(Gate.Spatial.size() + 1, 1);
     Dims[0] = Gate.Channels;
     Value *Factor = M.graph().addInitializer(Gate.Name + "_slope", Tensor::of<float>(Dims, Slopes));
-    Value *Scaled = M.graph().insert(Before, "Mul", {inputOf(Gate), Factor}, Gate.Name + "_linear");
-    Scaled->setType(inputOf(Gate)->type());
+    Value *Scaled = M.graph().insert(Before, "Mul", {Input, Factor}, Gate.Name + "_linear");
+    Scaled->setType(Input->type());
     return Scaled;
   }
 
-  void replaceGate(const GateSite &Gate, Value *New) {
-    Value *Old = Gate.Output;
+  void replaceGate(unsigned Site, Value *New) {
+    Node &Gate = *Sites[Site].Gate;
+    Value *Old = Sites[Site].Output;
+    Node *Comparison = Compared[Site].User;
     std::string Name = Old->name().str();
-    if (New == inputOf(Gate)) {
+    if (New != inputOf(Site)) {
+      Old->replaceAllUsesWith(New);
+      New->setName(Name);
+    } else if (Old->isGraphOutput()) {
       // Without a node of its own, an output of the graph needs one that carries its name.
-      if (!Old->isGraphOutput()) {
-        Old->replaceAllUsesWith(New);
-        M.graph().erase(Gate.Gate);
-        return;
-      }
-      New = M.graph().insert(Graph::iteratorTo(Gate.Gate), "Identity", {New}, Gate.Name + "_linear");
+      Old->replaceAllUsesWith(M.graph().insert(Graph::iteratorTo(&Gate), "Identity", {New}, Name + "_linear"));
+    } else {
+      Old->replaceAllUsesWith(New);
     }
-    Old->replaceAllUsesWith(New);
-    M.graph().erase(Gate.Gate);
-    New->setName(Name);
+    M.graph().erase(&Gate);
+    if (Comparison != &Gate)
+      M.graph().erase(Comparison);
   }
 
   Model &M;
   const SharePlan &Plan;
   std::vector<GateSite> Sites;
+  std::vector<Use> Compared; ///< by site
   /// Channels whose gates are computed, sorted: by site, then block, so that the output does not depend on chance.
   std::map<MaskKey, std::set<unsigned>> Gates;
   std::map<MaskKey, Value *> Masks;

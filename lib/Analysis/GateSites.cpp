@@ -386,10 +386,11 @@ Error SiteFinder::addSloped(Node &N, GateKind Kind, Value *Input, std::optional<
   Expected<GateSite *> Site = addSite(N, Kind, Input, PerElement);
   if (!Site)
     return Site.takeError();
-  // Channels are shared along axis 1 (DReLUShare), one image after the other.
+  // Channels are shared along axis 1 (DReLUShare), in float32, one image after the other.
   const TensorType *Type = typeOf(N.output());
   bool CanShare = Same && Prefix.empty() && N.parent() == &M.graph() && (*Site)->ChannelAxis == 1 && Type &&
-                  Type->Dims && Type->Dims->size() > 1 && isSecretFloat(Input) &&
+                  Type->Element == ElementType::Float32 && Type->Dims && Type->Dims->size() > 1 &&
+                  isSecretFloat(Input) && (*Site)->Channels > 0 && (*Site)->positions() > 0 &&
                   (!Type->Dims->front().isFixed() || Type->Dims->front().size() == Batch);
   if (CanShare) {
     (*Site)->SlopeOn.assign((*Site)->Channels, Same->On);

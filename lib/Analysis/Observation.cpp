@@ -121,6 +121,9 @@ Expected<BatchReader> BatchReader::create(const Model &M, const ImageSet &Images
   BatchReader Reader(Images);
   Reader.Batch = std::max(1u, Options.Batch);
   if (Type && Type->Dims && Type->Dims->front().isFixed()) {
+    if (Type->Dims->front().size() < 1)
+      return makeError(
+          fmt::format("the model's input '{}' is {}: it has no room for an image", Input->name().str(), Type->str()));
     Reader.IsFixed = true;
     Reader.Batch = Type->Dims->front().size();
   }

@@ -518,6 +518,8 @@ Expected<PlanResult> deepshare::planSharing(ArrayRef<GateSite> Sites, const Gate
   PlanResult Result = Absolute >= Full ? P.unchanged() : P.plan(Absolute - Fixed);
   Result.Price = P.price(Result.Plan) + Fixed;
   Result.FullPrice = Full;
-  assert(Result.Price <= Absolute * (1 + 1e-9) && "the plan passes its budget");
+  if (Result.Price > Absolute * (1 + 1e-9))
+    return makeError(fmt::format("no plan keeps the budget of {} {}: the cheapest found costs {}", Absolute,
+                                 unitName(Limit.Unit).str(), Result.Price));
   return Result;
 }

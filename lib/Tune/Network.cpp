@@ -60,7 +60,7 @@ void Network::openNormalizations() {
   for (Node &N : M.graph()) {
     if (!OpenNormalization::fits(N))
       continue;
-    auto &Opened = *Open.emplace(N.output(), std::make_unique<OpenNormalization>(N, Device)).first->second;
+    auto &Opened = *Open.insert({N.output(), std::make_unique<OpenNormalization>(N, Device)}).first->second;
     Exec->observe(N.output());
     std::string Name = N.output()->name().str();
     for (auto &[Suffix, T] : {std::pair(".gamma", &Opened.Gamma), std::pair(".beta", &Opened.Beta)}) {

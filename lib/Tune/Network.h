@@ -14,6 +14,7 @@
 #include "deepshare/Exec/Exec.h"
 #include "deepshare/Tune/Training.h"
 
+#include "llvm/ADT/MapVector.h"
 #include "llvm/Support/Error.h"
 
 #include <map>
@@ -83,7 +84,7 @@ private:
   std::vector<StateTensor> Trained, Buffers;
   /// Constants that tensors of ours stand for.
   std::vector<std::pair<Value *, at::Tensor>> Constants;
-  std::map<const Value *, std::unique_ptr<OpenNormalization>> Open; ///< by the convolution's output
+  llvm::MapVector<const Value *, std::unique_ptr<OpenNormalization>> Open; ///< by the convolution's output
   std::vector<std::pair<Node *, std::unique_ptr<TrainedMask>>> Masks;
   std::vector<std::pair<Node *, std::unique_ptr<TrainedShare>>> Shares;
   const Value *LogitsValue = nullptr;

@@ -11,6 +11,7 @@
 
 #include "deepshare/Tune/Repair.h"
 
+#include "Guard.h"
 #include "LinearLayer.h"
 #include "Stepper.h"
 
@@ -68,17 +69,46 @@ private:
   // Images
   //===--------------------------------------------------------------------===//
 
+  /// Checks that the images fit the model's one input, and takes over its batch if that is fixed.
+  llvm::Error checkInput(const ImageSet &Images) {
+    llvm::SmallVector<const Value *, 1> Inputs;
+    for (const Value *Input : M.graph().inputs())
+      if (!Input->isInitializer())
+        Inputs.push_back(Input);
+    if (Inputs.size() != 1)
+      return llvm::createStringError(
+          fmt::format("repair needs a model with one input, this one has {}", Inputs.size()));
+    const std::optional<TensorType> &Type = Inputs.front()->type();
+    if (!Type || !Type->Dims)
+      return llvm::Error::success();
+    llvm::ArrayRef<Dim> Dims(*Type->Dims);
+    bool Fits = Type->Element == ElementType::Float32 && Dims.size() == Images.shape().size() + 1;
+    for (unsigned I = 0; Fits && I < Images.shape().size(); ++I)
+      Fits = !Dims[I + 1].isFixed() || Dims[I + 1].size() == Images.shape()[I];
+    if (Fits && Dims[0].isFixed()) {
+      Fits = Dims[0].size() > 0;
+      Options.Batch = static_cast<unsigned>(Dims[0].size());
+    }
+    if (!Fits)
+      return llvm::createStringError(fmt::format("the model's input '{}' is {}, but the images are float[{}]",
+                                                 Inputs.front()->name().str(), Type->str(),
+                                                 fmt::join(Images.shape(), ",")));
+    return llvm::Error::success();
+  }
+
   llvm::Error loadImages(const ImageSet &Images) {
-    Graph &G = M.graph();
-    if (llvm::count_if(G.inputs(), [](const Value *Input) { return !Input->isInitializer(); }) != 1)
-      return llvm::createStringError("repair needs a model with one input");
+    if (llvm::Error E = checkInput(Images))
+      return E;
     uint64_t Count = Options.Images ? std::min(Options.Images, Images.size()) : Images.size();
     uint64_t PerImage = peakActivationBytes(M.graph()) + peakActivationBytes(Old.model().graph());
-    Count = std::min(Count, std::max<uint64_t>(2 * Options.Batch, Options.Memory / std::max<uint64_t>(PerImage, 1)));
+    Count = std::min(Count, Options.Memory / std::max<uint64_t>(PerImage, 1));
     uint64_t BatchCount = Count / Options.Batch;
     if (BatchCount < 2)
       return llvm::createStringError(
-          fmt::format("repair needs at least {} images (two batches), got {}", 2 * Options.Batch, Images.size()));
+          fmt::format("repair needs at least {} images (two batches), got {} (of {}; {} MB hold "
+                      "{})",
+                      2 * Options.Batch, Count, Images.size(), Options.Memory >> 20,
+                      Options.Memory / std::max<uint64_t>(PerImage, 1)));
     Result.Images = BatchCount * Options.Batch;
     HeldOutBatches = std::max<uint64_t>(1, std::llround(Options.HeldOut * BatchCount));
 
@@ -149,6 +179,9 @@ private:
     const Value *OriginalOther = otherOperand(*T.Original);
     if (!Other || !OriginalOther || !Defined.contains(Other))
       return;
+    // An operand that is broadcast has no value of its own at each of the layer's positions.
+    if (!N.output()->type() || N.output()->type() != Other->type() || T.Original->type() != OriginalOther->type())
+      return;
     T.Other = Other;
     T.OriginalOther = OriginalOther;
   }
@@ -192,8 +225,7 @@ private:
     int64_t Rows = static_cast<int64_t>(Options.Rows / Inputs.size());
     RepairedLayer Row{N.output()->name().str(), 0, 0, 0};
     for (int64_t Group = 0; Group < Layer->groups(); ++Group) {
-      NormalEquations Train(Layer->features(), Layer->outputs());
-      NormalEquations HeldOut = Train + Train;
+      NormalEquations Train(Layer->features(), Layer->outputs()), HeldOut(Layer->features(), Layer->outputs());
       for (size_t B = 0; B < Inputs.size(); ++B) {
         auto [A, T] = Layer->rows(Group, Inputs[B], Wanted[B], Rows, Options.Seed + B);
         (B + HeldOutBatches < Inputs.size() ? Train : HeldOut).add(A, T);
@@ -204,10 +236,12 @@ private:
       Row.ErrorAfter += Fit.ErrorAfter / Layer->groups();
       Row.Ridge = std::max(Row.Ridge, Fit.Ridge);
     }
-    if (llvm::Error E = Layer->store(M.graph()))
-      return E;
+    bool IsRefitted = Row.Ridge > 0;
     Result.Layers.push_back(std::move(Row));
-    return llvm::Error::success();
+    if (!IsRefitted)
+      return llvm::Error::success();
+    Result.Changed = true;
+    return Layer->store(M.graph());
   }
 
   /// A node that multiplies channels by slopes that a plan made: a DReLUShare, or a Mul in a gate's place.
@@ -215,8 +249,11 @@ private:
     return isDReLUShare(N) || (N.is("Mul") && !Counterpart.producer()->is("Mul") && N.input(1)->constant());
   }
 
-  /// Slopes 0, 1 and -1 need no product: they are a choice of the plan's and stay.
-  static bool isFree(float Slope) { return Slope != 0 && Slope != 1 && Slope != -1; }
+  /// Whether a slope may be re-fitted. 0, 1 and -1 need no product: they are a choice of the plan's and stay.
+  static bool isRefittable(float Slope) { return Slope != 0 && Slope != 1 && Slope != -1; }
+
+  /// [images, channels, positions], whatever the number of spatial axes.
+  static at::Tensor perChannel(const at::Tensor &X) { return X.reshape({X.size(0), X.size(1), -1}); }
 
   /// Sums over images and positions of [images, channels, positions], in double.
   static at::Tensor channelSums(const at::Tensor &X) { return X.sum(std::vector<int64_t>{0, 2}).to(at::kDouble); }
@@ -227,29 +264,27 @@ private:
     std::vector<int64_t> Mask = N.intsAttribute("mask");
     std::vector<float> On = *N.attributeAs<std::vector<float>>("on");
     std::vector<float> Off = *N.attributeAs<std::vector<float>>("off");
+    if (llvm::none_of(On, isRefittable) && llvm::none_of(Off, isRefittable))
+      return llvm::Error::success();
     at::Tensor Index = at::tensor(Mask, at::kLong);
-    at::Tensor IsGated = Index.ge(0);
     at::Tensor Sums = at::zeros({4, Index.size(0)}, at::kDouble); // d x y, d x^2, (1-d) x y, (1-d) x^2
     for (size_t B = 0; B < Wanted.size(); ++B) {
-      at::Tensor X = New.value(N.input(0))[B].flatten(2);
+      at::Tensor X = perChannel(New.value(N.input(0))[B]);
       std::vector<at::Tensor> Masks;
       for (unsigned I = 1; I < N.numInputs(); ++I)
-        Masks.push_back(New.value(N.input(I))[B].flatten(2));
+        Masks.push_back(perChannel(New.value(N.input(I))[B]));
       at::Tensor Bits = at::cat(Masks, 1).index_select(1, Index.clamp_min(0)).to(at::kFloat);
-      at::Tensor Product = X * Wanted[B].flatten(2), Square = X * X;
-      at::Tensor Batch = at::stack({channelSums(Product * Bits), channelSums(Square * Bits),
-                                    channelSums(Product * (1 - Bits)), channelSums(Square * (1 - Bits))});
-      Sums += Batch;
+      at::Tensor Product = X * perChannel(Wanted[B]), Square = X * X;
+      Sums += at::stack({channelSums(Product * Bits), channelSums(Square * Bits), channelSums(Product * (1 - Bits)),
+                         channelSums(Square * (1 - Bits))});
     }
     // A channel without a gate has one slope for both halves.
     at::Tensor Both = at::stack({Sums[0] + Sums[2], Sums[1] + Sums[3], Sums[0] + Sums[2], Sums[1] + Sums[3]});
-    Sums = at::where(IsGated, Sums, Both);
+    Sums = at::where(Index.ge(0), Sums, Both);
     auto Sum = Sums.accessor<double, 2>();
     for (size_t C = 0; C < Mask.size(); ++C) {
-      if (isFree(On[C]) && Sum[1][C] > 0)
-        On[C] = Sum[0][C] / Sum[1][C];
-      if (isFree(Off[C]) && Sum[3][C] > 0)
-        Off[C] = Sum[2][C] / Sum[3][C];
+      refit(On[C], Sum[0][C], Sum[1][C]);
+      refit(Off[C], Sum[2][C], Sum[3][C]);
     }
     N.setAttribute("on", On);
     N.setAttribute("off", Off);
@@ -262,19 +297,26 @@ private:
     std::vector<float> Slopes = Factor.toVector<float>();
     at::Tensor Product = at::zeros({static_cast<int64_t>(Slopes.size())}, at::kDouble), Square = Product.clone();
     for (size_t B = 0; B < Wanted.size(); ++B) {
-      at::Tensor X = New.value(N.input(0))[B].flatten(2);
-      Product += channelSums(X * Wanted[B].flatten(2));
+      at::Tensor X = perChannel(New.value(N.input(0))[B]);
+      Product += channelSums(X * perChannel(Wanted[B]));
       Square += channelSums(X * X);
     }
     for (size_t C = 0; C < Slopes.size(); ++C)
-      if (double S = Square[C].item<double>(); isFree(Slopes[C]) && S > 0)
-        Slopes[C] = Product[C].item<double>() / S;
+      refit(Slopes[C], Product[C].item<double>(), Square[C].item<double>());
     N.input(1)->setInitializer(Tensor::of<float>(Factor.dims(), Slopes));
     return llvm::Error::success();
   }
 
+  /// The least-squares slope for sums of x*y and x^2.
+  void refit(float &Slope, double Product, double Square) {
+    if (!isRefittable(Slope) || !(Square > 0))
+      return;
+    Slope = static_cast<float>(Product / Square);
+    Result.Changed = true;
+  }
+
   Model &M;
-  const RepairOptions &Options;
+  RepairOptions Options;
   Stepper New, Old;
   llvm::StringMap<const Value *> OriginalByName;
   uint64_t HeldOutBatches = 1;
@@ -287,5 +329,5 @@ private:
 llvm::Expected<RepairResult> deepshare::repairModel(Model &M, const Model &Original, const ImageSet &Images,
                                                     const RepairOptions &Options) {
   c10::InferenceMode Guard;
-  return Repairer(M, Original, Options).run(Images);
+  return tune::guarded("repair", [&] { return Repairer(M, Original, Options).run(Images); });
 }

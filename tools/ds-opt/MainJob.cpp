@@ -6,11 +6,12 @@
 
 #include "MainJob.h"
 
+#include "../common/CommandLine.h"
 #include "deepshare/Analysis/CostSteps.h"
 #include "deepshare/Cost/CostReport.h"
+#include "deepshare/Plan/Json.h"
 
 #include "llvm/ADT/SmallString.h"
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 #include <fmt/format.h>
@@ -35,21 +36,6 @@ std::string deepshare::mainJobPipeline(const DriverOptions &Options) {
   return Pipeline + ",infer-shapes";
 }
 
-/// "0.485,0.456,0.406" as numbers.
-static llvm::Expected<std::vector<float>> parseFloats(llvm::StringRef Flag, llvm::StringRef Text) {
-  std::vector<float> Values;
-  llvm::SmallVector<llvm::StringRef> Parts;
-  Text.split(Parts, ',', -1, /*KeepEmpty=*/!Text.empty());
-  for (llvm::StringRef Part : Parts) {
-    double Number;
-    if (Part.trim().getAsDouble(Number))
-      return llvm::createStringError(
-          fmt::format("--{}: expected numbers with commas between them, got '{}'", Flag.str(), Text.str()));
-    Values.push_back(static_cast<float>(Number));
-  }
-  return Values;
-}
-
 llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Context,
                                    std::unique_ptr<ImageSet> &Images) {
   Context.Seed = Options.Seed;
@@ -65,10 +51,10 @@ llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Co
   }
   if (Options.Images.empty())
     return llvm::Error::success();
-  llvm::Expected<std::vector<float>> Mean = parseFloats("mean", Options.Mean);
+  llvm::Expected<std::vector<float>> Mean = parseNumbers("mean", Options.Mean);
   if (!Mean)
     return Mean.takeError();
-  llvm::Expected<std::vector<float>> Std = parseFloats("std", Options.Std);
+  llvm::Expected<std::vector<float>> Std = parseNumbers("std", Options.Std);
   if (!Std)
     return Std.takeError();
   llvm::Expected<std::unique_ptr<ImageSet>> Opened = openImageSet(Options.Images, {*Mean, *Std});
@@ -89,8 +75,11 @@ static std::string pathOr(const DriverOptions &Options, llvm::StringRef Given, l
 }
 
 llvm::Error deepshare::writeReports(const DriverOptions &Options, const PassContext &Context, llvm::raw_ostream &Out) {
-  if (!Context.Plan)
+  if (!Context.Plan) {
+    if (!Options.SavePlan.empty() || !Options.Report.empty())
+      return llvm::createStringError("there is no plan to save or report: the pipeline has no plan-gates");
     return llvm::Error::success();
+  }
   std::string PlanPath = pathOr(Options, Options.SavePlan, "plan.json");
   if (!PlanPath.empty() && PlanPath != Options.Plan)
     if (llvm::Error E = writeSharePlan(*Context.Plan, PlanPath))
@@ -106,9 +95,5 @@ llvm::Error deepshare::writeReports(const DriverOptions &Options, const PassCont
   std::string ReportPath = pathOr(Options, Options.Report, "report.json");
   if (ReportPath.empty())
     return llvm::Error::success();
-  std::string Json = costReportJson(Report);
-  return llvm::writeToOutput(ReportPath, [&](llvm::raw_ostream &File) -> llvm::Error {
-    File << Json;
-    return llvm::Error::success();
-  });
+  return writeTextFile(ReportPath, costReportJson(Report));
 }

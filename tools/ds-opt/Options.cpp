@@ -65,7 +65,7 @@ static std::string describePasses() {
                    "        ");
   }
   return Text + "\nA pipeline lists passes, with options in braces, separated by spaces:\n"
-                "  --passes='canonicalize,fold-constants{max-growth=0}'\n";
+                "  --passes='canonicalize,observe-gates{images=256}'\n";
 }
 
 /// What the command line library said, in one line: its lines start with the program's name and end in advice.

@@ -54,7 +54,8 @@ static llvm::Error tune(TuneOptions &Options) {
     Options.Training.HeldOut = HeldOut.get();
   }
   if (Options.Epochs)
-    Options.Training.Steps = Options.Epochs * ((*Images)->size() / Options.Training.BatchSize);
+    Options.Training.Steps =
+        Options.Epochs * ((*Images)->size() / (*Processes ? (*Processes)->size() : 1) / Options.Training.BatchSize);
   std::optional<MetricsWriter> Metrics;
   if (Speaks && !Options.Metrics.empty()) {
     llvm::Expected<MetricsWriter> Opened = MetricsWriter::open(Options.Metrics);

@@ -35,7 +35,7 @@ namespace deepshare {
 struct RepairOptions {
   uint64_t Images = 1024; ///< how many images to use, the first of the set after a seeded shuffle; 0: all
   uint64_t Seed = 0;
-  unsigned Batch = 64;     ///< images a run
+  unsigned Batch = 64;     ///< images a run; a model of a fixed batch takes its own
   double HeldOut = 0.125;  ///< fraction of the batches that chooses lambda and decides whether a fit is kept
   uint64_t Rows = 1 << 17; ///< rows of A a layer at the most; positions are sampled beyond
   /// Bound of the memory for activations in bytes: fewer images are used where they would pass it.
@@ -54,6 +54,8 @@ struct RepairedLayer {
 
 struct RepairResult {
   uint64_t Images = 0;
+  /// Whether anything was re-fitted.
+  bool Changed = false;
   std::vector<RepairedLayer> Layers;
 };
 

@@ -71,8 +71,9 @@ public:
   void set(llvm::StringRef Name, llvm::StringRef Value);
   /// The value of option \p Name, which the pass must declare.
   llvm::StringRef get(llvm::StringRef Name) const;
-  /// The value as a whole number of at least \p Least; an error names the option and what was given.
-  llvm::Expected<int64_t> getInt(llvm::StringRef Name, int64_t Least = std::numeric_limits<int64_t>::min()) const;
+  /// The value as a whole number from \p Least to \p Most; an error names the option and what was given.
+  llvm::Expected<int64_t> getInt(llvm::StringRef Name, int64_t Least = std::numeric_limits<int64_t>::min(),
+                                 int64_t Most = std::numeric_limits<int64_t>::max()) const;
   llvm::Expected<double> getDouble(llvm::StringRef Name) const;
 
 private:
