@@ -94,22 +94,6 @@ void deepshare::printCostReport(const CostReport &Report, llvm::raw_ostream &OS)
   totalLine(OS, "rounds", Before.Rounds, After.Rounds, HasPlan);
 }
 
-void deepshare::printCounts(ArrayRef<CostStep> Steps, llvm::raw_ostream &OS) {
-  uint64_t Sites = 0, DReLUs = 0, Muxes = 0;
-  line(OS, fmt::format("{:<47} {:<15} {:>12} {:>11} {:>11}", "site", "kind", "shape", "DReLUs", "muxes"));
-  for (const CostStep &Step : Steps) {
-    if (Step.IsLinear)
-      continue;
-    ++Sites;
-    DReLUs += Step.DReLUs;
-    Muxes += Step.Muxes;
-    line(OS, fmt::format("{:<47} {:<15} {:>12} {:>11} {:>11}", shortened(Step.Name, 47), Step.Kind,
-                         shapeText(Step.Shape), Step.DReLUs, Step.Muxes));
-  }
-  line(OS,
-       fmt::format("{:<47} {:<15} {:>12} {:>11} {:>11}", "total", fmt::format("{} sites", Sites), "", DReLUs, Muxes));
-}
-
 //===----------------------------------------------------------------------===//
 // JSON
 //===----------------------------------------------------------------------===//

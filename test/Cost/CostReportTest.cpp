@@ -112,7 +112,6 @@ TEST(CostReport, TextFitsTheTerminal) {
     std::string Text;
     llvm::raw_string_ostream OS(Text);
     printCostReport(makeCostReport(Steps, P, prices()), OS);
-    printCounts(Steps, OS);
     llvm::SmallVector<llvm::StringRef> Lines;
     llvm::StringRef(Text).split(Lines, '\n');
     for (llvm::StringRef Line : Lines)

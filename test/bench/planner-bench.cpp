@@ -6,6 +6,7 @@
 //
 //   planner-bench observe MODEL IMAGES COUNT       observation beside plain forward and backward passes
 //   planner-bench sweep MODEL IMAGES COUNT         predicted loss of every strategy at several budgets
+//   planner-bench plans MODEL IMAGES COUNT FOLDER  plans of many strategies and budgets, with their predicted losses
 //   planner-bench instances MODEL IMAGES COUNT small problems cut from real statistics, with our solutions
 //   planner-bench scale CHANNELS SITES             a large problem of random statistics
 //
@@ -102,9 +103,13 @@ static double plainSeconds(const Subject &S, uint64_t Count, unsigned Batch) {
   return Clock.seconds();
 }
 
-static GateStatistics observe(const Subject &S, uint64_t Count, double *Seconds = nullptr) {
+static GateStatistics observe(const Subject &S, uint64_t Count, double *Seconds = nullptr, bool AllKinds = false) {
   ObservationOptions Options;
   Options.Images = Count;
+  if (AllKinds) {
+    Options.OtherSizes = true;
+    Options.Blocks = {2, 4};
+  }
   Timer Clock;
   GateStatistics Statistics = cantFail(collectStatistics(*S.M, S.Sites, *S.Images, Options));
   if (Seconds)
@@ -124,7 +129,7 @@ static json::Value measureObservation(const Subject &S, uint64_t Count) {
 }
 
 static json::Value sweep(const Subject &S, uint64_t Count) {
-  GateStatistics Statistics = observe(S, Count);
+  GateStatistics Statistics = observe(S, Count, nullptr, /*AllKinds=*/true);
   json::Array Rows;
   for (StringRef Cost : {"crypten-64", "semi2k-64"})
     for (BudgetUnit Unit : {BudgetUnit::DReLUs, BudgetUnit::Bytes})
@@ -149,6 +154,27 @@ static json::Value sweep(const Subject &S, uint64_t Count) {
                                       {"drelus", int64_t(countDReLUs(Result->Plan))},
                                       {"seconds", Clock.seconds()}});
         }
+  return Rows;
+}
+
+static json::Value writePlans(const Subject &S, uint64_t Count, StringRef Folder) {
+  GateStatistics Statistics = observe(S, Count, nullptr, /*AllKinds=*/true);
+  std::mt19937 Random(0);
+  json::Array Rows;
+  for (unsigned Index = 0; Index < 35; ++Index) {
+    PlannerOptions Options;
+    Options.Search = std::array{Strategy::Full,     Strategy::Own,    Strategy::Uniform, Strategy::Linear,
+                                Strategy::KMedoids, Strategy::Blocks, Strategy::Random}[Index % 7];
+    Options.Seed = Index;
+    Options.Limit = {BudgetUnit::DReLUs, true, 0.03 + 0.9 * (Random() % 1000) / 1000};
+    PlanResult Result = cantFail(planSharing(S.Sites, Statistics, Options));
+    std::string Path = fmt::format("{}/{}.json", Folder.str(), Index);
+    cantFail(writeSharePlan(Result.Plan, Path));
+    Rows.push_back(json::Object{{"plan", Path},
+                                {"strategy", strategyName(Options.Search)},
+                                {"budget", Options.Limit.Amount},
+                                {"loss", Result.Loss}});
+  }
   return Rows;
 }
 
@@ -341,7 +367,8 @@ static json::Value scale(unsigned Channels, unsigned NumSites) {
 int main(int Argc, char **Argv) {
   std::vector<std::string> Arguments(Argv + 1, Argv + Argc);
   if (Arguments.size() < 3) {
-    llvm::errs() << "usage: planner-bench observe|sweep|instances MODEL IMAGES COUNT, or scale CHANNELS SITES\n";
+    llvm::errs()
+        << "usage: planner-bench observe|sweep|plans|instances MODEL IMAGES COUNT [FOLDER], or scale CHANNELS SITES\n";
     return 1;
   }
   json::Value Result = nullptr;
@@ -352,6 +379,7 @@ int main(int Argc, char **Argv) {
     uint64_t Count = Arguments.size() > 3 ? std::stoull(Arguments[3]) : 512;
     Result = Arguments[0] == "observe" ? measureObservation(S, Count)
              : Arguments[0] == "sweep" ? sweep(S, Count)
+             : Arguments[0] == "plans" ? writePlans(S, Count, Arguments.back())
                                        : instances(S, Count);
   }
   llvm::outs() << llvm::formatv("{0:1}", Result) << "\n";

@@ -90,8 +90,6 @@ CostReport makeCostReport(llvm::ArrayRef<CostStep> Steps, const SharePlan *Plan,
 
 /// Prints the report as a table of at most 100 columns.
 void printCostReport(const CostReport &Report, llvm::raw_ostream &OS);
-/// Prints what findGateSites counted, without prices: site, kind, shape, DReLUs, muxes, total (`ds-opt --count`).
-void printCounts(llvm::ArrayRef<CostStep> Steps, llvm::raw_ostream &OS);
 /// The report as JSON, the same bytes for equal reports.
 std::string costReportJson(const CostReport &Report);
 
