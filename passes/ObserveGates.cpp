@@ -14,8 +14,6 @@
 
 #include "llvm/Support/MathExtras.h"
 
-#include <fmt/format.h>
-
 using namespace deepshare;
 
 namespace {
@@ -60,20 +58,20 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
   llvm::Expected<Weighting> Weights = parseWeighting(Given.get("weights"));
   if (!Weights)
     return Weights.takeError();
-  llvm::SmallVector<llvm::StringRef> Blocks;
-  Given.get("blocks").split(Blocks, ',', -1, /*KeepEmpty=*/false);
-  for (llvm::StringRef Text : Blocks) {
-    unsigned Block;
-    if (Text.getAsInteger(10, Block) || Block < 2 || Block > 64 || !llvm::isPowerOf2_32(Block))
-      return llvm::createStringError(
-          fmt::format("option 'blocks': expected powers of 2 from 2 to 64 with commas between them, got '{}'",
-                      Given.get("blocks").str()));
-    Options.Blocks.push_back(Block);
+  llvm::SmallVector<llvm::StringRef, 4> Tiles;
+  Given.get("tiles").split(Tiles, ',', -1, /*KeepEmpty=*/false);
+  for (llvm::StringRef Text : Tiles) {
+    unsigned Size;
+    if (Text.trim().getAsInteger(10, Size) || Size < 2 || !llvm::isPowerOf2_32(Size))
+      return llvm::createStringError("option 'tiles': expected powers of 2 from 2 on, such as 2,4, got '" +
+                                     Given.get("tiles") + "'");
+    Options.Blocks.push_back(Size);
   }
-  if (Given.get("sizes") != "same" && Given.get("sizes") != "all")
-    return llvm::createStringError(
-        fmt::format("option 'sizes': expected same or all, got '{}'", Given.get("sizes").str()));
-  Options.OtherSizes = Given.get("sizes") == "all";
+  llvm::StringRef Candidates = Given.get("candidates");
+  if (Candidates != "own" && Candidates != "same-size" && Candidates != "all")
+    return llvm::createStringError("option 'candidates': expected own, same-size or all, got '" + Candidates + "'");
+  Options.EarlierSites = Candidates != "own";
+  Options.OtherSizes = Candidates == "all";
   Options.Images = *Images;
   Options.Batch = *Batch;
   Options.Memory = static_cast<uint64_t>(*Memory) << 20;
@@ -86,8 +84,10 @@ PassInfo deepshare::observeGatesPass() {
           .Contract = "Measures the moments of every shareable gate on calibration images; changes nothing.",
           .Options = {{"images", "512", "images to use, drawn by the seed; 0: all"},
                       {"weights", "auto", "what an error weighs: auto, none, classification, pixels, regression"},
-                      {"sizes", "same", "earlier sites that can give gates: of the same size, or all that map onto it"},
-                      {"blocks", "", "also measure gates of tiles of these sizes: 2,4"},
+                      {"candidates", "all",
+                       "sites whose gates a channel may use: its own; also earlier ones of the same-size; all that map "
+                       "onto its positions (strided, coarser)"},
+                      {"tiles", "2,4", "also measure gates of 2 x 2 and 4 x 4 tiles; empty: none"},
                       {"batch", "64", "images a run"},
                       {"memory", "2048", "bound of the memory for moments, in MiB"}},
           .Create = create,

@@ -26,7 +26,7 @@ std::string deepshare::mainJobPipeline(const DriverOptions &Options) {
   std::string Count = Options.ImageCount ? fmt::format("images={} ", *Options.ImageCount) : "";
   std::string Pipeline = "canonicalize";
   if (Options.Plan.empty())
-    Pipeline += fmt::format(",observe-gates{{{}weights={}}},plan-gates{{budget={} strategy={}}}", Count,
+    Pipeline += fmt::format(",observe-gates{{{}weights='{}'}},plan-gates{{budget='{}' strategy='{}'}}", Count,
                             Options.Weights, Options.Budget, Options.Strategy);
   Pipeline += ",share-gates,eliminate-dead-code";
   if (Options.Repair && !Options.Images.empty())
