@@ -229,8 +229,9 @@ TEST(GateSites, PlansOfOtherModelsAreRefused) {
 }
 
 TEST(CostSteps, LayersAndWhatTheyWaitFor) {
-  std::unique_ptr<Model> M = parse("a = Conv<pads = [1, 1, 1, 1]>(x, w) b = Relu(a) c = Abs(x) y = Concat<axis = 1>(b, c)",
-                                   "float[N,4,8,8] x, float[6,4,3,3] w");
+  std::unique_ptr<Model> M =
+      parse("a = Conv<pads = [1, 1, 1, 1]>(x, w) b = Relu(a) c = Abs(x) y = Concat<axis = 1>(b, c)",
+            "float[N,4,8,8] x, float[6,4,3,3] w");
   std::vector<CostStep> Steps = costSteps(*M, sitesOf(*M));
   ASSERT_EQ(Steps.size(), 3u);
   EXPECT_TRUE(Steps[0].IsLinear);

@@ -48,8 +48,8 @@ llvm::Expected<std::vector<at::Tensor>> executeNode(const Node &N, llvm::ArrayRe
 /// gradient), which later nodes then use.
 using ValueHook = llvm::function_ref<void(const Value &, at::Tensor &)>;
 
-/// Computes a node's outputs from its inputs (an undefined tensor: input left out). What it throws becomes an error that
-/// names the node.
+/// Computes a node's outputs from its inputs (an undefined tensor: input left out). What it throws becomes an error
+/// that names the node.
 using NodeFunction = std::function<std::vector<at::Tensor>(llvm::ArrayRef<at::Tensor> Inputs)>;
 
 /// Runs the main graph of a model, again and again. All arithmetic is ATen's, so that autograd works through it: give
@@ -69,8 +69,8 @@ public:
   /// Has runs call the hook for \p V (a graph input or a node's output of the main graph).
   void observe(const Value *V);
 
-  /// Has runs call \p F in place of the kernel of \p N, a node of the main graph: for example a gate that is smooth while
-  /// it is trained. The function may change its behaviour between runs.
+  /// Has runs call \p F in place of the kernel of \p N, a node of the main graph: for example a gate that is smooth
+  /// while it is trained. The function may change its behaviour between runs.
   void overrideNode(const Node *N, NodeFunction F);
 
   /// Runs the graph on one tensor for each graph input that has no constant, in order. Types and fixed dimensions are

@@ -7,8 +7,8 @@
 // DReLU(X) -> M: M = X > 0, boolean; one secure comparison an element. With attribute `block` = [b, b] (overload
 // "block"), the mean of each b x b tile is compared instead, one comparison a tile; tiles at the border are cut.
 //
-// DReLUShare(X, M1, ..., Mk) -> Y, k >= 1 (overload "m<k>"): with M the concatenation of the masks along the channel axis
-// 1,
+// DReLUShare(X, M1, ..., Mk) -> Y, k >= 1 (overload "m<k>"): with M the concatenation of the masks along the channel
+// axis 1,
 //   Y[:,c] = X[:,c] * (M[:,mask[c]] ? on[c] : off[c])   where mask[c] >= 0
 //   Y[:,c] = X[:,c] * on[c]                             where mask[c] == -1 (on[c] == off[c])
 // Both have a body of standard operators (opset 13 or later, IR version 10 for the overloads), so that any runtime
