@@ -82,6 +82,7 @@ TrainingOptions fromLabels(uint64_t Steps = 300) {
   TrainingOptions Options;
   Options.Steps = Steps;
   Options.BatchSize = 64;
+  Options.Optimizer = OptimizerKind::Sgd;
   Options.LearningRate = 0.1;
   Options.LabelWeight = 1;
   return Options;
@@ -211,6 +212,7 @@ TEST(Training, SharedGatesFollowTheTeacherWithoutLabels) {
   TrainingOptions Options;
   Options.Steps = 400;
   Options.BatchSize = 64;
+  Options.Optimizer = OptimizerKind::Sgd;
   Options.LearningRate = 0.05;
   Options.ActivationWeight = 0.1;
   Options.EmaDecay = 0.9;

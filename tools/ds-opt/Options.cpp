@@ -6,6 +6,8 @@
 
 #include "Options.h"
 
+#include "../common/CommandLine.h"
+
 #include "deepshare/passes/Pass.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -20,17 +22,6 @@ namespace cl = llvm::cl;
 
 static constexpr llvm::StringLiteral Overview =
     "DeepShare's optimiser: reads an ONNX model, runs passes on it, counts its gates, and writes it.";
-
-/// The libraries that we link register options of their own, which mean nothing here: without this, a mistyped flag
-/// might be one of them. To be called before ours are made, so that ours may have the same names.
-static void removeForeignOptions() {
-  llvm::SmallVector<cl::Option *> Foreign;
-  for (const auto &Entry : cl::getRegisteredOptions())
-    if (!Entry.first().starts_with("help") && Entry.first() != "version")
-      Foreign.push_back(Entry.second);
-  for (cl::Option *O : Foreign)
-    O->removeArgument();
-}
 
 /// \p Text broken at spaces to lines of at most 96 columns that start with \p Indent.
 static std::string wrap(llvm::StringRef Text, llvm::StringRef Indent) {
@@ -66,19 +57,6 @@ static std::string describePasses() {
   }
   return Text + "\nA pipeline lists passes, with options in braces, separated by spaces:\n"
                 "  --passes='canonicalize,observe-gates{images=256}'\n";
-}
-
-/// What the command line library said, in one line: its lines start with the program's name and end in advice.
-static std::string tidy(llvm::StringRef Messages) {
-  std::string Result;
-  for (llvm::StringRef Line : llvm::split(Messages.trim(), '\n')) {
-    Line.consume_front("ds-opt: ");
-    Line = Line.split(".  Try: ").first.split(": See: ").first.rtrim(" .!");
-    if (!Line.empty())
-      Result += (Result.empty() ? "" : "; ") + Line.take_front().lower() + Line.drop_front().str();
-  }
-  // Of a bad value the library has told the user itself.
-  return Result.empty() ? "bad command line; ds-opt --help lists the options" : Result;
 }
 
 llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *const *Argv) {
@@ -147,13 +125,8 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
   cl::extrahelp PassHelp(Passage);
   cl::SetVersionPrinter([](llvm::raw_ostream &Out) { Out << "ds-opt " DEEPSHARE_VERSION "\n"; });
 
-  std::string Messages;
-  llvm::raw_string_ostream Errors(Messages);
-  // A fixed program name keeps messages the same wherever the binary lies.
-  std::vector<const char *> Arguments(Argv, Argv + Argc);
-  Arguments[0] = "ds-opt";
-  if (!cl::ParseCommandLineOptions(Argc, Arguments.data(), Overview, &Errors))
-    return llvm::createStringError(tidy(Messages));
+  if (llvm::Error E = parseOptions("ds-opt", Overview, Argc, Argv))
+    return E;
   if (Repair != "on" && Repair != "off")
     return llvm::createStringError(fmt::format("--repair: expected on or off, got '{}'", Repair.getValue()));
   Result.Repair = Repair == "on";

@@ -6,7 +6,7 @@
 
 #include "Options.h"
 
-#include "common/CommandLine.h"
+#include "../common/CommandLine.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
@@ -61,8 +61,8 @@ llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *co
   Option<unsigned> Threads("loader-threads", T.LoaderThreads, "Background threads that read images");
   cl::opt<OptimizerKind, true> Optimizer(
       "optimizer", cl::location(T.Optimizer), cl::init(T.Optimizer), cl::desc("How weights move"),
-      cl::values(clEnumValN(OptimizerKind::Sgd, "sgd", "stochastic gradient descent with momentum (default)"),
-                 clEnumValN(OptimizerKind::AdamW, "adamw", "Adam with decoupled weight decay")),
+      cl::values(clEnumValN(OptimizerKind::AdamW, "adamw", "Adam with decoupled weight decay (default)"),
+                 clEnumValN(OptimizerKind::Sgd, "sgd", "stochastic gradient descent with momentum")),
       cl::cat(category()));
   Option<double> LearningRate("lr", T.LearningRate, "The highest learning rate; falls to 0 as a half cosine", "x");
   Option<uint64_t> Warmup("warmup", T.WarmupSteps, "First steps, in which the learning rate rises");
@@ -76,8 +76,10 @@ llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *co
                                               clEnumValN(TrainedPart::Slopes, "slopes", "slopes of shared gates only")),
                                    cl::cat(category()));
 
-  Flag Renormalize("renormalize", T.Renormalize,
-                   "Normalise convolutions' outputs by the batch while training; folded in at the end");
+  Flag Renormalize(
+      "renormalize", T.Renormalize,
+      "Normalise convolutions' outputs by the batch while training, folded in at the end (the default with a "
+      "teacher; =0: do not)");
 
   Flag Flip("flip", T.Augment.Flip, "Mirror half of the images");
   Option<unsigned> Crop("crop", T.Augment.CropPadding, "Shift images by up to this many pixels");
@@ -123,5 +125,7 @@ llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *co
     return llvm::createStringError("--batch and --checkpoint-every must be 1 or more");
   if (Result.Teacher.empty() && !Labels.getNumOccurrences())
     T.LabelWeight = 1;
+  if (!Result.Teacher.empty() && !Renormalize.getNumOccurrences())
+    T.Renormalize = true;
   return Result;
 }

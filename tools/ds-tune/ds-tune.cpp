@@ -7,7 +7,7 @@
 #include "Metrics.h"
 #include "Options.h"
 
-#include "common/ProgressBar.h"
+#include "../common/ProgressBar.h"
 
 #include "deepshare/ONNX/ONNX.h"
 #include "deepshare/Tune/Communicator.h"

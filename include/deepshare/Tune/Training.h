@@ -52,9 +52,9 @@ struct TrainingOptions {
   /// folded into them; folded again at the end. Makes large steps possible.
   bool Renormalize = false;
 
-  OptimizerKind Optimizer = OptimizerKind::Sgd;
+  OptimizerKind Optimizer = OptimizerKind::AdamW;
   /// The highest learning rate: it rises linearly over the first WarmupSteps and then falls to 0 as a half cosine.
-  double LearningRate = 0.01;
+  double LearningRate = 1e-3;
   uint64_t WarmupSteps = 0;
   double Momentum = 0.9;     ///< SGD's, with Nesterov's correction
   double WeightDecay = 5e-4; ///< of tensors of rank 2 or more: biases, scales and slopes do not decay
