@@ -72,8 +72,8 @@ struct Pipeline::Stage {
 };
 
 Pipeline::Pipeline() = default;
-Pipeline::Pipeline(Pipeline &&) = default;
-Pipeline &Pipeline::operator=(Pipeline &&) = default;
+Pipeline::Pipeline(Pipeline &&) noexcept = default;
+Pipeline &Pipeline::operator=(Pipeline &&) noexcept = default;
 Pipeline::~Pipeline() = default;
 
 namespace {

@@ -130,8 +130,8 @@ public:
 
   /// An empty pipeline.
   Pipeline();
-  Pipeline(Pipeline &&);
-  Pipeline &operator=(Pipeline &&);
+  Pipeline(Pipeline &&) noexcept;
+  Pipeline &operator=(Pipeline &&) noexcept;
   ~Pipeline();
 
   /// Appends a pass that messages call \p Name.
