@@ -65,6 +65,6 @@ llvm::Error deepshare::writeNpz(const std::map<std::string, NumpyArray> &Arrays,
   // Closing writes a file beside the path and renames it.
   if (zip_close(Zip.get()) != 0)
     return fileError(Path, zip_strerror(Zip.get()));
-  (void)Zip.release(); // zip_close freed it
+  [[maybe_unused]] zip_t *Closed = Zip.release();
   return llvm::Error::success();
 }
