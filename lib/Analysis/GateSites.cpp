@@ -22,6 +22,7 @@
 
 #include "deepshare/Analysis/GateSite.h"
 #include "deepshare/IR/ShareOps.h"
+#include "deepshare/Support/Error.h"
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
@@ -92,10 +93,6 @@ int64_t GateSite::positions() const {
   for (int64_t Size : Spatial)
     Product *= Size;
   return Product;
-}
-
-static Error makeError(const Twine &Message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), "%s", Message.str().c_str());
 }
 
 //===----------------------------------------------------------------------===//

@@ -15,6 +15,7 @@
 
 #include "deepshare/Analysis/CostSteps.h"
 #include "deepshare/Exec/Exec.h"
+#include "deepshare/Support/Error.h"
 
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -32,10 +33,6 @@ using llvm::Error;
 using llvm::Expected;
 using llvm::StringRef;
 using llvm::Twine;
-
-static Error makeError(const Twine &Message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), "%s", Message.str().c_str());
-}
 
 Expected<Weighting> deepshare::parseWeighting(StringRef Name) {
   std::optional<Weighting> Found = llvm::StringSwitch<std::optional<Weighting>>(Name)

@@ -13,6 +13,8 @@
 #include "deepshare/Analysis/Planner.h"
 #include "PlanSearch.h"
 
+#include "deepshare/Support/Error.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -27,11 +29,6 @@ using llvm::ArrayRef;
 using llvm::Error;
 using llvm::Expected;
 using llvm::StringRef;
-using llvm::Twine;
-
-static Error makeError(const Twine &Message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), "%s", Message.str().c_str());
-}
 
 //===----------------------------------------------------------------------===//
 // Options

@@ -9,7 +9,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "deepshare/Cost/CostModel.h"
-#include "deepshare/Plan/Json.h"
+#include "deepshare/Support/Error.h"
+#include "deepshare/Support/Json.h"
+#include "deepshare/Support/TextFile.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringExtras.h"
@@ -32,10 +34,6 @@ struct BuiltinModel {
 static constexpr BuiltinModel Builtins[] = {
 #include "BuiltinModels.inc"
 };
-
-static Error makeError(const Twine &Message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), "%s", Message.str().c_str());
-}
 
 std::vector<std::string> deepshare::builtinCostModels() {
   std::vector<std::string> Names;

@@ -9,7 +9,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "deepshare/Plan/SharePlan.h"
-#include "deepshare/Plan/Json.h"
+#include "deepshare/Support/Json.h"
+#include "deepshare/Support/TextFile.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"

@@ -5,7 +5,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "deepshare/Plan/SharePlan.h"
-#include "deepshare/Plan/Json.h"
 
 #include "llvm/Support/FileSystem.h"
 

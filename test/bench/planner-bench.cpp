@@ -18,7 +18,7 @@
 #include "deepshare/Analysis/Planner.h"
 #include "deepshare/Exec/Exec.h"
 #include "deepshare/ONNX/ONNX.h"
-#include "deepshare/Plan/Json.h"
+#include "deepshare/Support/TextFile.h"
 #include "deepshare/passes/Pass.h"
 
 #include "llvm/Support/FormatVariadic.h"

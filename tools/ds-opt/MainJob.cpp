@@ -9,7 +9,7 @@
 #include "../common/CommandLine.h"
 #include "deepshare/Analysis/CostSteps.h"
 #include "deepshare/Cost/CostReport.h"
-#include "deepshare/Plan/Json.h"
+#include "deepshare/Support/TextFile.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/Path.h"

@@ -1,15 +1,14 @@
-//===- Json.cpp - JSON from files, with errors that say where -------------===//
+//===- Json.cpp - reads JSON, with errors that say where ------------------===//
 //
 // Part of DeepShare, under the Apache License 2.0. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 
-#include "deepshare/Plan/Json.h"
+#include "deepshare/Support/Json.h"
+
+#include "deepshare/Support/Error.h"
 
 #include "llvm/ADT/StringExtras.h"
-#include "llvm/Support/FileSystem.h"
-#include "llvm/Support/MemoryBuffer.h"
-#include "llvm/Support/raw_ostream.h"
 
 #include <fmt/format.h>
 
@@ -18,10 +17,6 @@ using llvm::Error;
 using llvm::Expected;
 using llvm::StringRef;
 using llvm::Twine;
-
-static Error makeError(const Twine &Message) {
-  return llvm::createStringError(llvm::inconvertibleErrorCode(), "%s", Message.str().c_str());
-}
 
 /// The deepest nesting of \p Text's brackets. LLVM's parser recurses once a level, without a bound of its own.
 static unsigned nesting(StringRef Text) {
@@ -53,23 +48,6 @@ Expected<llvm::json::Value> deepshare::parseJson(StringRef Text, StringRef Name)
   if (!Parsed)
     return makeError(Name + ": not JSON: " + llvm::toString(Parsed.takeError()));
   return Parsed;
-}
-
-Expected<std::string> deepshare::readTextFile(StringRef Path) {
-  auto Buffer = llvm::MemoryBuffer::getFileOrSTDIN(Path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
-  if (!Buffer)
-    return makeError(Path + ": cannot read: " + llvm::StringRef(Buffer.getError().message()).lower());
-  return (*Buffer)->getBuffer().str();
-}
-
-Error deepshare::writeTextFile(StringRef Path, StringRef Text) {
-  Error Failed = llvm::writeToOutput(Path, [&](llvm::raw_ostream &OS) {
-    OS << Text;
-    return Error::success();
-  });
-  if (Failed)
-    return makeError(Path + ": cannot write: " + StringRef(llvm::toString(std::move(Failed))).lower());
-  return Error::success();
 }
 
 JsonReader::JsonReader(const llvm::json::Value &V, const Twine &Where) : Object(V.getAsObject()), Where(Where.str()) {

@@ -1,11 +1,11 @@
-//===- Json.h - JSON from files, with errors that say where -*- C++ -*-===//
+//===- Json.h - reads JSON, with errors that say where -*- C++ -*-===//
 //
 // Part of DeepShare, under the Apache License 2.0. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef DEEPSHARE_PLAN_JSON_H
-#define DEEPSHARE_PLAN_JSON_H
+#ifndef DEEPSHARE_SUPPORT_JSON_H
+#define DEEPSHARE_SUPPORT_JSON_H
 
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/Twine.h"
@@ -19,12 +19,6 @@ namespace deepshare {
 
 /// Parses JSON whose nesting stays below 64 levels. \p Name is for messages.
 llvm::Expected<llvm::json::Value> parseJson(llvm::StringRef Text, llvm::StringRef Name);
-
-/// Reads a whole file; the error names it.
-llvm::Expected<std::string> readTextFile(llvm::StringRef Path);
-
-/// Writes \p Text to a file beside \p Path and renames it there: an existing file stays whole until then.
-llvm::Error writeTextFile(llvm::StringRef Path, llvm::StringRef Text);
 
 /// One object of a JSON document, read field by field. The first error is kept and says where it is.
 class JsonReader {
@@ -59,4 +53,4 @@ private:
 
 } // namespace deepshare
 
-#endif // DEEPSHARE_PLAN_JSON_H
+#endif // DEEPSHARE_SUPPORT_JSON_H
