@@ -1,0 +1,51 @@
+//===- GateForms.h - the forms that gates are written in -*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_ANALYSIS_GATEFORMS_H
+#define DEEPSHARE_ANALYSIS_GATEFORMS_H
+
+#include "deepshare/IR/Graph.h"
+
+#include <optional>
+
+namespace deepshare {
+
+/// The tensor that \p V always has: an initialiser's or a Constant node's. Null if it is none or not of floats.
+const Tensor *floatConstant(const Value *V);
+
+/// True if nothing secret can be in \p V: a constant, or an operand that is left out.
+bool isConstant(const Value *V);
+
+/// The number that all elements of a constant have.
+std::optional<float> splat(const Value *V);
+
+/// b where V = b * X for one number b: X itself, zero, Neg(X), or a product with a constant.
+std::optional<float> slopeOf(const Value *V, const Value *X);
+
+/// Both slopes of a gate y = x * (x > 0 ? On : Off) that is the same for all channels.
+struct Slopes {
+  float On, Off;
+};
+
+/// A comparison of a value with zero: the bit is x > 0 (or x >= 0), or its complement.
+struct ZeroComparison {
+  const Value *X;
+  bool Complement;
+};
+
+/// True for Greater, GreaterOrEqual, Less, LessOrEqual and Equal.
+bool isComparison(const Node &N);
+
+/// What \p N compares with zero; nothing if it is no such comparison.
+std::optional<ZeroComparison> comparisonWithZero(const Node &N);
+
+/// Slopes a, b where \p Where is Where(x > 0, a*x, b*x) with the condition \p Comparison. At x = 0 both sides are 0, so
+/// that > and >= are one.
+std::optional<Slopes> whereSlopes(const Node &Where, const Node &Comparison);
+
+} // namespace deepshare
+
+#endif // DEEPSHARE_ANALYSIS_GATEFORMS_H

@@ -1,0 +1,70 @@
+//===- GateForms.cpp - the forms that gates are written in ---------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Analysis/GateForms.h"
+
+using namespace deepshare;
+
+const Tensor *deepshare::floatConstant(const Value *V) {
+  const Tensor *Found = V ? V->constant() : nullptr;
+  if (V && V->producer() && V->producer()->is("Constant"))
+    Found = V->producer()->attributeAs<Tensor>("value");
+  return Found && Found->elementType() == ElementType::Float32 ? Found : nullptr;
+}
+
+bool deepshare::isConstant(const Value *V) {
+  return !V || V->constant() || (V->producer() && V->producer()->is("Constant"));
+}
+
+std::optional<float> deepshare::splat(const Value *V) {
+  if (V && V->producer() && V->producer()->is("Constant"))
+    if (const float *Number = V->producer()->attributeAs<float>("value_float"))
+      return *Number;
+  const Tensor *Constant = floatConstant(V);
+  if (!Constant || Constant->numElements() < 1)
+    return std::nullopt;
+  std::vector<float> Values = Constant->toVector<float>();
+  return llvm::all_equal(Values) ? std::optional(Values.front()) : std::nullopt;
+}
+
+std::optional<float> deepshare::slopeOf(const Value *V, const Value *X) {
+  if (V == X)
+    return 1;
+  if (splat(V) == 0.0f)
+    return 0;
+  const Node *Producer = V->producer();
+  if (Producer && Producer->is("Neg") && Producer->input(0) == X)
+    return -1;
+  if (Producer && Producer->is("Mul"))
+    for (unsigned I : {0, 1})
+      if (Producer->input(I) == X)
+        return splat(Producer->input(1 - I));
+  return std::nullopt;
+}
+
+bool deepshare::isComparison(const Node &N) {
+  return N.is("Greater") || N.is("GreaterOrEqual") || N.is("Less") || N.is("LessOrEqual") || N.is("Equal");
+}
+
+std::optional<ZeroComparison> deepshare::comparisonWithZero(const Node &N) {
+  if (!isComparison(N) || N.is("Equal"))
+    return std::nullopt;
+  bool IsLess = N.opType().starts_with("Less");
+  for (unsigned I : {0, 1})
+    if (splat(N.input(1 - I)) == 0.0f && !isConstant(N.input(I)))
+      return ZeroComparison{N.input(I), IsLess != (I == 1)};
+  return std::nullopt;
+}
+
+std::optional<Slopes> deepshare::whereSlopes(const Node &Where, const Node &Comparison) {
+  std::optional<ZeroComparison> Compared = comparisonWithZero(Comparison);
+  if (!Compared)
+    return std::nullopt;
+  std::optional<float> True = slopeOf(Where.input(1), Compared->X), False = slopeOf(Where.input(2), Compared->X);
+  if (!True || !False)
+    return std::nullopt;
+  return Compared->Complement ? Slopes{*False, *True} : Slopes{*True, *False};
+}

@@ -1,0 +1,181 @@
+//===- SiteFinder.cpp - walks graphs and collects gate sites -------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// One walk over the graph in order, into subgraphs and the functions that are called; GateKinds.cpp says what of a node
+// is a gate. Integer data (the shape computations of exporters) is public and not counted.
+//
+//===----------------------------------------------------------------------===//
+
+#include "SiteFinder.h"
+
+#include "deepshare/Support/Error.h"
+
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/Support/MathExtras.h"
+#include "llvm/Support/SaveAndRestore.h"
+
+using namespace deepshare;
+using llvm::ArrayRef;
+using llvm::Error;
+using llvm::Expected;
+
+//===----------------------------------------------------------------------===//
+// Shapes
+//===----------------------------------------------------------------------===//
+
+/// Channel axis of a tensor of \p Rank: the last where channels come last ([N,T,C], made by MatMul or normalised over
+/// the last axis), else 1. Looks through elementwise nodes to the layer that made the value.
+static unsigned channelAxis(const Value *V, unsigned Rank) {
+  if (Rank < 3)
+    return Rank == 2 ? 1 : 0;
+  for (unsigned Steps = 0; V && V->producer() && Steps < 16; ++Steps) {
+    const Node &N = *V->producer();
+    if (N.is("MatMul") || N.is("LayerNormalization"))
+      return Rank - 1;
+    bool IsElementwise = llvm::StringSwitch<bool>(N.domain().empty() ? N.opType() : "")
+                             .Cases("Add", "Sub", "Mul", "Div", "Identity", "Dropout", "Cast", "Relu", true)
+                             .Default(false);
+    if (!IsElementwise)
+      return 1;
+    V = isConstant(N.input(0)) ? N.input(1) : N.input(0);
+  }
+  return 1;
+}
+
+Expected<std::vector<GateSite>> deepshare::findGateSites(Model &M) {
+  SiteFinder Finder(M);
+  if (Error Failed = Finder.visitGraph(M.graph()))
+    return Failed;
+  return std::move(Finder.Sites);
+}
+
+Error SiteFinder::visitGraph(Graph &G) {
+  for (Node &N : G) {
+    if (Error Failed = visit(N))
+      return Failed;
+    for (Graph *Inner : N.subgraphs())
+      if (Error Failed = visitGraph(*Inner))
+        return Failed;
+  }
+  return Error::success();
+}
+
+/// Enters a function's body with the types of the call. Inside, types spread through elementwise nodes; a gate whose
+/// shape stays unknown is an error.
+Error SiteFinder::visitCall(Node &Call, const Function &F) {
+  llvm::SaveAndRestore Outer(Prefix, Prefix + Call.displayName().str() + "/");
+  llvm::DenseMap<const Value *, TensorType> Saved = InnerTypes;
+  for (auto [I, Input] : llvm::enumerate(F.Body->inputs())) {
+    const Value *Given = Call.input(I);
+    if (const TensorType *Type = Given ? typeOf(Given) : nullptr)
+      InnerTypes[Input] = *Type;
+    if (isBit(Given))
+      Bits.insert(Input);
+  }
+  if (Error Failed = visitGraph(*F.Body))
+    return Failed;
+  for (auto [I, Output] : llvm::enumerate(F.Body->outputs()))
+    if (isBit(Output) && I < Call.numOutputs())
+      Bits.insert(Call.output(I));
+  InnerTypes = std::move(Saved);
+  return Error::success();
+}
+
+void SiteFinder::propagateTypes(Node &N) {
+  if (Prefix.empty() || N.numOutputs() != 1 || typeOf(N.output()))
+    return;
+  // Elementwise: the operand of the highest rank gives the shape. Constants are broadcast to it.
+  const TensorType *Widest = nullptr;
+  for (const Value *Input : N.inputs())
+    if (const TensorType *Type = Input && !isConstant(Input) ? typeOf(Input) : nullptr)
+      if (Type->rank() && (!Widest || *Type->rank() > *Widest->rank()))
+        Widest = Type;
+  bool IsElementwise = llvm::StringSwitch<bool>(N.domain().empty() ? N.opType() : "")
+                           .Cases("Add", "Sub", "Mul", "Div", "Neg", "Identity", "Cast", "CastLike", "Pow", true)
+                           .Cases("Relu", "LeakyRelu", "Clip", "Abs", "Max", "Min", "Where", "Sqrt", "Exp", true)
+                           .Cases("Greater", "Less", "GreaterOrEqual", "LessOrEqual", "Sigmoid", "Tanh", "Erf", true)
+                           .Default(false);
+  if (Widest && IsElementwise)
+    InnerTypes[N.output()] = TensorType(*Widest);
+}
+
+bool SiteFinder::isSecretFloat(const Value *V) const {
+  if (isConstant(V) || isBit(V))
+    return false;
+  // An unknown type is looked at again when the site is made, which reports it.
+  const TensorType *Type = typeOf(V);
+  if (!Type)
+    return true;
+  switch (Type->Element) {
+  case ElementType::Float32:
+  case ElementType::Float16:
+  case ElementType::Float64:
+  case ElementType::BFloat16:
+    return true;
+  default:
+    return false;
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// Sites
+//===----------------------------------------------------------------------===//
+
+Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, ElementCost PerElement) {
+  Value *Output = N.output();
+  const TensorType *Type = typeOf(Output);
+  if (!Type)
+    Type = typeOf(Input);
+  if (!Type || !Type->Dims || (Type->Dims->size() > 1 && !Type->isStatic(1)))
+    return makeError("node '" + N.displayName() + "' (" + N.opType() + "): the shape of its output '" + Prefix +
+                     Output->name() + "' is " + (Type ? Type->str() : std::string("unknown")) +
+                     ", expected all sizes but the batch to be known");
+  ArrayRef<Dim> Dims = *Type->Dims;
+  GateSite Site;
+  Site.Name = Prefix + Output->name().str();
+  Site.Kind = Kind;
+  Site.Gate = &N;
+  Site.Input = Input;
+  Site.Output = Output;
+  Site.Depth = PerElement.Depth;
+  Site.ChannelAxis = channelAxis(Input, Dims.size());
+  Site.Channels = 1;
+  uint64_t Elements = 1;
+  for (auto [Axis, Size] : llvm::enumerate(Dims)) {
+    bool IsBatch = Axis == 0 && Dims.size() > 1;
+    if (!Size.isFixed())
+      continue; // the batch
+    Elements *= Size.size();
+    if (Axis == Site.ChannelAxis)
+      Site.Channels = Size.size();
+    else if (!IsBatch)
+      Site.Spatial.push_back(Size.size());
+  }
+  // A fixed first size that is not the batch (images cut into windows) multiplies the work of an image.
+  if (Dims.size() > 1 && Dims.front().isFixed())
+    Elements = llvm::divideCeil(Elements, uint64_t(Batch));
+  Site.DReLUs = Elements * PerElement.Comparisons;
+  Site.Muxes = Elements * PerElement.Muxes;
+  Sites.push_back(std::move(Site));
+  return &Sites.back();
+}
+
+Error SiteFinder::addSloped(Node &N, GateKind Kind, Value *Input, std::optional<Slopes> Same, ElementCost PerElement) {
+  Expected<GateSite *> Site = addSite(N, Kind, Input, PerElement);
+  if (!Site)
+    return Site.takeError();
+  // Channels are shared along axis 1 (DReLUShare), in float32, one image after the other.
+  const TensorType *Type = typeOf(N.output());
+  bool CanShare = Same && Prefix.empty() && N.parent() == &M.graph() && (*Site)->ChannelAxis == 1 && Type &&
+                  Type->Element == ElementType::Float32 && Type->Dims && Type->Dims->size() > 1 &&
+                  isSecretFloat(Input) && (*Site)->Channels > 0 && (*Site)->positions() > 0 &&
+                  (!Type->Dims->front().isFixed() || Type->Dims->front().size() == Batch);
+  if (CanShare) {
+    (*Site)->SlopeOn.assign((*Site)->Channels, Same->On);
+    (*Site)->SlopeOff.assign((*Site)->Channels, Same->Off);
+  }
+  return Error::success();
+}

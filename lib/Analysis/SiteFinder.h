@@ -1,0 +1,79 @@
+//===- SiteFinder.h - walks graphs and collects gate sites -*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_LIB_ANALYSIS_SITEFINDER_H
+#define DEEPSHARE_LIB_ANALYSIS_SITEFINDER_H
+
+#include "deepshare/Analysis/GateForms.h"
+#include "deepshare/Analysis/GateSite.h"
+
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace deepshare {
+
+/// What a gate costs, for each element of its output.
+struct ElementCost {
+  uint64_t Comparisons = 1;
+  uint64_t Muxes = 1;
+  unsigned Depth = 1;
+};
+
+/// Walks graphs and collects sites.
+class SiteFinder {
+public:
+  explicit SiteFinder(Model &M) : M(M) {
+    for (const Value *Input : M.graph().inputs())
+      if (!Input->isInitializer() && Input->type() && Input->type()->Dims && !Input->type()->Dims->empty()) {
+        if (const Dim &First = Input->type()->Dims->front(); First.isFixed() && First.size() > 0)
+          Batch = First.size();
+        break;
+      }
+  }
+
+  llvm::Error visitGraph(Graph &G);
+  std::vector<GateSite> Sites;
+
+private:
+  llvm::Error visit(Node &N);
+  llvm::Error visitCall(Node &Call, const Function &F);
+  void propagateTypes(Node &N);
+  bool isSecretFloat(const Value *V) const;
+  bool isBit(const Value *V) const { return Bits.contains(V); }
+  llvm::Expected<uint64_t> reducedElements(Node &N);
+  llvm::Expected<GateSite *> addSite(Node &N, GateKind Kind, Value *Input, ElementCost PerElement);
+  llvm::Error addSloped(Node &N, GateKind Kind, Value *Input, std::optional<Slopes> Same, ElementCost PerElement = {});
+  llvm::Error addPRelu(Node &N);
+  llvm::Error addExtremum(Node &N);
+  llvm::Error addClip(Node &N);
+  llvm::Error addWhere(Node &N);
+  llvm::Error addShare(Node &N);
+
+  const TensorType *typeOf(const Value *V) const {
+    if (auto Found = InnerTypes.find(V); Found != InnerTypes.end())
+      return &Found->second;
+    return V->type() ? &*V->type() : nullptr;
+  }
+
+  Model &M;
+  /// Images in a batch if the model fixes it.
+  int64_t Batch = 1;
+  /// Values that hold secret bits, as booleans or as numbers 0 and 1.
+  llvm::DenseSet<const Value *> Bits;
+  /// Types inside of function bodies, which have none of their own.
+  llvm::DenseMap<const Value *, TensorType> InnerTypes;
+  /// Before names inside of functions: "call/".
+  std::string Prefix;
+};
+
+} // namespace deepshare
+
+#endif // DEEPSHARE_LIB_ANALYSIS_SITEFINDER_H
