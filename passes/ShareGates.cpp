@@ -30,7 +30,6 @@
 #include "deepshare/IR/ShareOps.h"
 
 #include "llvm/ADT/StringMap.h"
-#include "llvm/Support/MathExtras.h"
 
 #include <fmt/format.h>
 
@@ -158,11 +157,6 @@ private:
     return insertDReLU(Before, Input, Key.Block, Gate.Name + Suffix);
   }
 
-  /// The position of a source of size \p From that gates position \p I of a site of size \p To.
-  static int64_t sourcePosition(int64_t I, int64_t From, int64_t To) {
-    return From >= To ? I * llvm::divideCeil(From, To) : I / llvm::divideCeil(To, From);
-  }
-
   /// The mask \p Key in the spatial size of site \p Site.
   Value *maskFor(Graph::iterator Before, unsigned Site, MaskKey Key) {
     const llvm::SmallVector<int64_t, 3> &From = Sites[Key.Site].Spatial;
@@ -173,7 +167,7 @@ private:
         continue;
       llvm::SmallVector<int64_t> Indices;
       for (int64_t I = 0; I < To[Axis]; ++I)
-        Indices.push_back(sourcePosition(I, From[Axis], To[Axis]) / Key.Block);
+        Indices.push_back(sourcePosition(I, To[Axis], From[Axis]) / Key.Block);
       Mask = gather(Before, Mask, Indices, Axis + 2, Sites[Site].Name + "_mask");
     }
     return Mask;

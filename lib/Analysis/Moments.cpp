@@ -88,7 +88,7 @@ uint64_t MomentAccumulator::memory(unsigned Batch) const {
 //===----------------------------------------------------------------------===//
 
 /// For every position of \p To, given in \p Samples, the gate of a site of positions \p From that drives it; the gates
-/// are those of tiles of \p Block. Strided and coarser sizes as positionsMap() has them.
+/// are those of tiles of \p Block. Sizes may differ as positionsMap() says.
 static std::vector<int64_t> gatePositions(ArrayRef<int64_t> From, ArrayRef<int64_t> To, unsigned Block,
                                           ArrayRef<int64_t> Samples) {
   std::vector<int64_t> Positions;
@@ -98,9 +98,7 @@ static std::vector<int64_t> gatePositions(ArrayRef<int64_t> From, ArrayRef<int64
     for (int Axis = To.size() - 1; Axis >= 0; --Axis) {
       int64_t At = Rest % To[Axis];
       Rest /= To[Axis];
-      int64_t Source = From[Axis] >= To[Axis] ? At * int64_t(llvm::divideCeil(From[Axis], To[Axis]))
-                                              : At / int64_t(llvm::divideCeil(To[Axis], From[Axis]));
-      Position += Source / Block * Scale;
+      Position += sourcePosition(At, To[Axis], From[Axis]) / Block * Scale;
       Scale *= llvm::divideCeil(From[Axis], Block);
     }
     Positions.push_back(Position);

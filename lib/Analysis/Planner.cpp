@@ -17,7 +17,6 @@
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSwitch.h"
-#include "llvm/Support/MathExtras.h"
 
 #include <fmt/format.h>
 
@@ -139,14 +138,6 @@ struct Prices {
 };
 
 } // namespace
-
-/// Elements of a gate for tiles of \p Block.
-static uint64_t tilesOf(const GateSite &Site, unsigned Block) {
-  uint64_t Tiles = 1;
-  for (int64_t Size : Site.Spatial)
-    Tiles *= llvm::divideCeil(uint64_t(Size), uint64_t(Block));
-  return Tiles;
-}
 
 static bool keepsTruncation(const GateSite &Site, unsigned Channel) {
   return needsTruncation({std::nullopt, Site.SlopeOn[Channel], Site.SlopeOff[Channel]});
@@ -368,7 +359,7 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
     if (Key == Keys.end()) {
       Key = Keys.insert(Key, {From, Pair.Block, unsigned(Problem.Gates.size())});
       for (unsigned P = 0; P < Site.Channels; ++P) {
-        Problem.Gates.push_back({From - First, tilesOf(Site, Pair.Block) * Price.DReLU, {}});
+        Problem.Gates.push_back({From - First, tileCount(Site.Spatial, Pair.Block) * Price.DReLU, {}});
         Sources.push_back({From, P, Pair.Block});
       }
     }

@@ -7,7 +7,6 @@
 #include "deepshare/Cost/CostReport.h"
 
 #include "llvm/ADT/StringMap.h"
-#include "llvm/Support/MathExtras.h"
 
 #include <map>
 #include <set>
@@ -66,12 +65,8 @@ static void applyPlan(SiteReport &Row, const SharePlan &Plan, const PlanIndex &I
   for (int64_t Size : Planned.Spatial)
     Positions *= Size;
   Row.After = {};
-  for (const GateSource &Gate : Index.Gates[Site]) {
-    uint64_t Tiles = 1;
-    for (int64_t Size : Planned.Spatial)
-      Tiles *= llvm::divideCeil(uint64_t(Size), uint64_t(Gate.Block));
-    Row.After.DReLUs += Tiles;
-  }
+  for (const GateSource &Gate : Index.Gates[Site])
+    Row.After.DReLUs += tileCount(Planned.Spatial, Gate.Block);
   Row.Prototypes = Index.Gates[Site].size();
   std::map<unsigned, uint64_t> From;
   for (unsigned C = 0; C < Planned.Channels.size(); ++C) {

@@ -55,9 +55,15 @@ bool deepshare::positionsMap(ArrayRef<int64_t> Source, ArrayRef<int64_t> User) {
          });
 }
 
-bool deepshare::needsTruncation(const ChannelPlan &Channel) {
-  auto IsFree = [](float Slope) { return Slope == 0 || Slope == 1 || Slope == -1; };
-  return !IsFree(Channel.On) || !IsFree(Channel.Off);
+int64_t deepshare::sourcePosition(int64_t User, int64_t UserSize, int64_t SourceSize) {
+  return SourceSize >= UserSize ? User * tiles(SourceSize, UserSize) : User / tiles(UserSize, SourceSize);
+}
+
+uint64_t deepshare::tileCount(ArrayRef<int64_t> Spatial, unsigned Block) {
+  uint64_t Count = 1;
+  for (int64_t Size : Spatial)
+    Count *= tiles(Size, Block);
+  return Count;
 }
 
 uint64_t deepshare::countDReLUs(const SharePlan &Plan) {
@@ -67,12 +73,8 @@ uint64_t deepshare::countDReLUs(const SharePlan &Plan) {
       if (Channel.Source)
         Gates.insert(*Channel.Source);
   uint64_t Count = 0;
-  for (const GateSource &Gate : Gates) {
-    uint64_t Tiles = 1;
-    for (int64_t Size : Plan.Sites[Gate.Site].Spatial)
-      Tiles *= tiles(Size, Gate.Block);
-    Count += Tiles;
-  }
+  for (const GateSource &Gate : Gates)
+    Count += tileCount(Plan.Sites[Gate.Site].Spatial, Gate.Block);
   return Count;
 }
 

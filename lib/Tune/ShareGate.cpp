@@ -8,6 +8,8 @@
 
 #include "GateFunctions.h"
 
+#include "deepshare/Plan/SharePlan.h"
+
 using namespace deepshare;
 using namespace deepshare::tune;
 
@@ -53,9 +55,6 @@ void TrainedMask::measureDeviation(const at::Tensor &X) {
 // TrainedShare
 //===----------------------------------------------------------------------===//
 
-/// Slopes that cost no truncation stay what they are.
-static bool isFree(float Slope) { return Slope != 0 && Slope != 1 && Slope != -1; }
-
 TrainedShare::TrainedShare(const Node &N, at::Device Device) {
   std::vector<int64_t> Mask = N.intsAttribute("mask");
   const auto *On = N.attributeAs<std::vector<float>>("on");
@@ -69,8 +68,9 @@ TrainedShare::TrainedShare(const Node &N, at::Device Device) {
     bool HasMask = Mask[C] >= 0;
     Given.data_ptr<float>()[C] = (*On)[C];
     Given.data_ptr<float>()[Channels + C] = HasMask ? (*Off)[C] : 0;
-    IsFree.data_ptr<float>()[C] = isFree((*On)[C]);
-    IsFree.data_ptr<float>()[Channels + C] = HasMask && isFree((*Off)[C]);
+    // Slopes that cost no truncation stay what they are.
+    IsFree.data_ptr<float>()[C] = needsTruncation((*On)[C]);
+    IsFree.data_ptr<float>()[Channels + C] = HasMask && needsTruncation((*Off)[C]);
     IsLinear.data_ptr<float>()[C] = !HasMask;
     Index.data_ptr<int64_t>()[C] = HasMask ? Mask[C] : 0;
   }

@@ -57,13 +57,22 @@ struct SharePlan {
 /// (tiles). Only the plan's sites are counted.
 uint64_t countDReLUs(const SharePlan &Plan);
 
-/// True if y = x * (d ? On : Off) costs a truncation in fixed point: a slope is none of 0, 1 and -1.
-bool needsTruncation(const ChannelPlan &Channel);
+/// True if a product by \p Slope costs a truncation in fixed point: it is none of 0, 1 and -1.
+inline bool needsTruncation(float Slope) { return Slope != 0 && Slope != 1 && Slope != -1; }
+/// True if y = x * (d ? On : Off) costs a truncation: one of the slopes does.
+inline bool needsTruncation(const ChannelPlan &Channel) {
+  return needsTruncation(Channel.On) || needsTruncation(Channel.Off);
+}
+
+/// Tiles of \p Block elements along each axis that cover \p Spatial; those at the border are cut.
+uint64_t tileCount(llvm::ArrayRef<int64_t> Spatial, unsigned Block);
 
 /// True if gates at positions \p Source drive elements at positions \p User: the ranks are equal and along every axis
 /// the sizes are, or one is the other over a whole number, rounded up. A larger source gives every k-th gate (strided),
 /// a smaller one gives each gate to k elements (coarser).
 bool positionsMap(llvm::ArrayRef<int64_t> Source, llvm::ArrayRef<int64_t> User);
+/// Along an axis: the position among \p SourceSize that drives position \p User of \p UserSize.
+int64_t sourcePosition(int64_t User, int64_t UserSize, int64_t SourceSize);
 
 /// Parses a plan's JSON. \p Name (a path) is for messages. Every constraint of the types above is checked: indices in
 /// range, sources no later than users and at positions that map onto theirs, finite slopes, On == Off without a source.
