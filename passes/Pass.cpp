@@ -52,14 +52,6 @@ llvm::Expected<int64_t> PassOptions::getInt(llvm::StringRef Name, int64_t Least,
   return Number;
 }
 
-llvm::Expected<double> PassOptions::getDouble(llvm::StringRef Name) const {
-  double Number;
-  if (get(Name).getAsDouble(Number))
-    return llvm::createStringError(
-        fmt::format("option '{}': expected a number, got '{}'", Name.str(), get(Name).str()));
-  return Number;
-}
-
 //===----------------------------------------------------------------------===//
 // Pipelines
 //===----------------------------------------------------------------------===//
@@ -67,6 +59,7 @@ llvm::Expected<double> PassOptions::getDouble(llvm::StringRef Name) const {
 /// A pass, or an alias with the pipeline that it stands for.
 struct Pipeline::Stage {
   std::string Name;
+  std::string Text; ///< the name with the options that were given
   std::unique_ptr<Pass> ThePass;
   std::optional<Pipeline> Alias;
 };
@@ -87,6 +80,17 @@ struct ParsedStage {
     size_t Offset;
   };
   std::vector<Option> Options;
+
+  /// The stage as the parser reads it.
+  std::string text() const {
+    std::string Text = Name.str();
+    for (const Option &O : Options) {
+      bool IsPlain = !O.Value.empty() && llvm::StringRef(O.Value).find_first_of(" \t\n{}'\"") == llvm::StringRef::npos;
+      llvm::StringRef Quote = IsPlain ? "" : llvm::StringRef(O.Value).contains('"') ? "'" : "\"";
+      Text += fmt::format("{}{}={}{}{}", &O == &Options.front() ? "{" : " ", O.Name, Quote.str(), O.Value, Quote.str());
+    }
+    return Options.empty() ? Text : Text + "}";
+  }
 };
 
 /// Splits a pipeline's text; knows no pass.
@@ -228,7 +232,7 @@ static llvm::Expected<PassOptions> resolveOptions(const PassInfo &Info, const Pa
 }
 
 void Pipeline::add(llvm::StringRef Name, std::unique_ptr<Pass> P) {
-  Stages.push_back({Name.str(), std::move(P), std::nullopt});
+  Stages.push_back({Name.str(), Name.str(), std::move(P), std::nullopt});
 }
 
 llvm::Expected<Pipeline> Pipeline::parse(llvm::StringRef Text) {
@@ -245,7 +249,7 @@ llvm::Expected<Pipeline> Pipeline::parse(llvm::StringRef Text) {
     llvm::Expected<PassOptions> Options = resolveOptions(*Info, Stage, Parser);
     if (!Options)
       return Options.takeError();
-    Pipeline::Stage Made{Info->Name.str(), nullptr, std::nullopt};
+    Pipeline::Stage Made{Info->Name.str(), Stage.text(), nullptr, std::nullopt};
     if (Info->Create) {
       llvm::Expected<std::unique_ptr<Pass>> Created = Info->Create(*Options);
       if (!Created)
@@ -280,12 +284,12 @@ static llvm::Error passError(llvm::StringRef Name, llvm::Error E) {
   return llvm::createStringError(fmt::format("pass '{}': {}", Name.str(), llvm::toString(std::move(E))));
 }
 
-static llvm::Expected<bool> runPass(llvm::StringRef Name, Pass &P, Model &M, PassContext &Context,
+static llvm::Expected<bool> runPass(llvm::StringRef Name, llvm::StringRef Text, Pass &P, Model &M, PassContext &Context,
                                     const PipelineOptions &Options) {
   std::unique_ptr<Model> Before = Options.OnFailure ? M.clone() : nullptr;
   auto Fail = [&](llvm::Error E) {
     if (Options.OnFailure)
-      Options.OnFailure(Name, *Before);
+      Options.OnFailure(Text, *Before);
     return passError(Name, std::move(E));
   };
   std::optional<uint64_t> HashBefore = Options.VerifyEach ? contentHash(M) : std::nullopt;
@@ -323,7 +327,7 @@ llvm::Expected<bool> Pipeline::run(Model &M, PassContext &Context, const Pipelin
       if (Round == MaxRounds)
         return passError(S.Name, llvm::createStringError(fmt::format("no fixed point after {} rounds", MaxRounds)));
       llvm::Expected<bool> Changed =
-          S.Alias ? S.Alias->run(M, Context, Options) : runPass(S.Name, *S.ThePass, M, Context, Options);
+          S.Alias ? S.Alias->run(M, Context, Options) : runPass(S.Name, S.Text, *S.ThePass, M, Context, Options);
       if (!Changed)
         return S.Alias ? passError(S.Name, Changed.takeError()) : Changed.takeError();
       AnyChange |= *Changed;
@@ -331,12 +335,4 @@ llvm::Expected<bool> Pipeline::run(Model &M, PassContext &Context, const Pipelin
     }
   }
   return AnyChange;
-}
-
-llvm::Error deepshare::runPipeline(llvm::StringRef Text, Model &M, PassContext &Context,
-                                   const PipelineOptions &Options) {
-  llvm::Expected<Pipeline> Parsed = Pipeline::parse(Text);
-  if (!Parsed)
-    return Parsed.takeError();
-  return Parsed->run(M, Context, Options).takeError();
 }

@@ -478,38 +478,47 @@ static void upgrade(const SearchProblem &P, SearchResult &Result) {
       Result.Price -= P.SitePrices[Site];
 }
 
-/// A lambda at which nothing is worth its price: more than the loss of everything for the least price.
+/// A lambda at which nothing is worth its price: more than the loss of everything for the least price. 0 if nothing
+/// can be lost, or nothing costs anything.
 static double highestLambda(const SearchProblem &P) {
   double Loss = 0, Least = INFINITY;
+  auto Pay = [&](double Price) {
+    if (Price > 0)
+      Least = std::min(Least, Price);
+  };
   for (const SearchProblem::Channel &Channel : P.Channels) {
     float Cheapest = INFINITY;
     for (const SearchProblem::Gateless &Option : Channel.WithoutGate) {
       if (Option.Price == 0)
         Cheapest = std::min(Cheapest, Option.Loss);
-      else
-        Least = std::min<double>(Least, Option.Price);
+      Pay(Option.Price);
     }
     Loss += Cheapest;
+    Pay(Channel.CheapPrice);
+    Pay(Channel.DearPrice);
   }
   for (const SearchProblem::Gate &Gate : P.Gates)
-    Least = std::min<double>(Least, Gate.Price);
+    Pay(Gate.Price);
+  for (double Price : P.SitePrices)
+    Pay(Price);
   return 2 * Loss / Least;
 }
 
 SearchResult deepshare::searchPlan(const SearchProblem &P, uint64_t Seed) {
   State S(P);
   double High = highestLambda(P);
-  bool IsTrivial = !(High > 0) || !std::isfinite(High) || P.Gates.empty();
-  if (IsTrivial) {
+  if (High == 0 || P.Gates.empty()) {
     S.setLambda(0);
+    S.settle();
     if (S.price() > P.Budget)
       S.setLambda(1e30);
     SearchResult Result = S.result();
     upgrade(P, Result);
     return Result;
   }
-  // Lower lambda until the budget is passed.
+  // Lower lambda until the budget is passed. At the highest only what is free is open.
   S.setLambda(High);
+  S.settle();
   std::vector<char> Fits = S.open();
   double Low = 0, Floor = High * 1e-18;
   for (double Lambda = High / 2; Lambda > Floor; Lambda *= 0.6) {

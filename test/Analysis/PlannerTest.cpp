@@ -307,6 +307,28 @@ TEST(Planner, SitesWithoutGatesSaveRounds) {
   EXPECT_GT(Comparing({1e-9, 1e6}), 1u);
 }
 
+TEST(Planner, FreeOperationsAreUsed) {
+  // Garbled circuits may price the mux alone, other protocols the comparison alone, and rounds may be all that costs.
+  Instance I = randomInstance(7, {{8, 4}, {8, 4}, {6, 2}});
+  PlannerOptions Options;
+  Options.Limit = fraction(0, BudgetUnit::Bytes);
+  double Linear = plan(I, Options).Loss;
+  Options.Limit.Amount = 0.75;
+  Options.Connection = {1e-3, 1e6};
+  for (unsigned Free = 0; Free < 4; ++Free) {
+    Options.Cost = prices();
+    Options.Limit.Unit = Free < 3 ? BudgetUnit::Bytes : BudgetUnit::Seconds;
+    (Free == 0 ? Options.Cost.DReLU : Free == 1 ? Options.Cost.Mux : Options.Cost.Truncation).Bytes = 0;
+    if (Free == 3)
+      Options.Cost.DReLU.Bytes = Options.Cost.Mux.Bytes = 0;
+    Expected<PlanResult> Result = planSharing(I.Sites, I.Statistics, Options);
+    ASSERT_TRUE(bool(Result)) << llvm::toString(Result.takeError());
+    EXPECT_LE(Result->Price, 0.75 * Result->FullPrice) << Free;
+    EXPECT_GT(countDReLUs(Result->Plan), 0u) << Free;
+    EXPECT_LT(Result->Loss, 0.8 * Linear) << Free;
+  }
+}
+
 TEST(Planner, SitesThatCannotShareSpendTheirPart) {
   Instance I = randomInstance(3, {{4, 4}, {5, 2}});
   I.Sites[1].SlopeOn.clear();

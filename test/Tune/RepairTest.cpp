@@ -85,7 +85,7 @@ protected:
       Site.Channels.push_back({GateSource{0, C, 1}, 1, 0});
     Site.Channels[Replicate] = {GateSource{0, 0, 1}, On, Off};
     Context.Plan = SharePlan{"", "", {Site}};
-    llvm::cantFail(runPipeline("infer-shapes,share-gates", *Rewritten, Context));
+    llvm::cantFail(llvm::cantFail(Pipeline::parse("infer-shapes,share-gates")).run(*Rewritten, Context));
   }
 
   RepairResult repair() {

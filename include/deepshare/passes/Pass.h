@@ -74,7 +74,6 @@ public:
   /// The value as a whole number from \p Least to \p Most; an error names the option and what was given.
   llvm::Expected<int64_t> getInt(llvm::StringRef Name, int64_t Least = std::numeric_limits<int64_t>::min(),
                                  int64_t Most = std::numeric_limits<int64_t>::max()) const;
-  llvm::Expected<double> getDouble(llvm::StringRef Name) const;
 
 private:
   std::vector<std::pair<std::string, std::string>> Values;
@@ -115,9 +114,10 @@ struct PipelineOptions {
   bool VerifyEach = false;
   /// Called after each pass that succeeded.
   std::function<void(const PassRun &)> AfterPass;
-  /// Called before the error of a failed pass is returned, with the model as it was before this pass. Costs a clone
-  /// of the model (its tensors are shared) each pass.
-  std::function<void(llvm::StringRef PassName, const Model &Before)> OnFailure;
+  /// Called before the error of a failed pass is returned, with the pass and its options as a pipeline has them
+  /// ("fold-constants{max-growth=1}") and the model as it was before it. Costs a clone of the model (its tensors are
+  /// shared) each pass.
+  std::function<void(llvm::StringRef Stage, const Model &Before)> OnFailure;
 };
 
 /// A sequence of passes with their options.
@@ -144,9 +144,6 @@ private:
   struct Stage;
   std::vector<Stage> Stages;
 };
-
-/// Parses \p Text and runs it on \p M.
-llvm::Error runPipeline(llvm::StringRef Text, Model &M, PassContext &Context, const PipelineOptions &Options = {});
 
 } // namespace deepshare
 
