@@ -5,9 +5,11 @@
 //===----------------------------------------------------------------------===//
 
 #include "deepshare/passes/Canonicalize.h"
+#include "deepshare/passes/ContractGates.h"
 #include "deepshare/passes/EliminateCommonSubexpressions.h"
 #include "deepshare/passes/EliminateDeadCode.h"
 #include "deepshare/passes/EliminateIdentity.h"
+#include "deepshare/passes/ExpandGates.h"
 #include "deepshare/passes/FoldBatchNorm.h"
 #include "deepshare/passes/FoldConstants.h"
 #include "deepshare/passes/InferShapes.h"
@@ -24,9 +26,11 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
   // clang-format off
   static const PassInfo Table[] = {
       canonicalizePass(),
+      contractGatesPass(),
       eliminateCommonSubexpressionsPass(),
       eliminateDeadCodePass(),
       eliminateIdentityPass(),
+      expandGatesPass(),
       foldBatchNormPass(),
       foldConstantsPass(),
       inferShapesPass(),

@@ -6,6 +6,8 @@
 
 #include "deepshare/Analysis/GateForms.h"
 
+#include <limits>
+
 using namespace deepshare;
 
 const Tensor *deepshare::floatConstant(const Value *V) {
@@ -67,4 +69,12 @@ std::optional<Slopes> deepshare::whereSlopes(const Node &Where, const Node &Comp
   if (!True || !False)
     return std::nullopt;
   return Compared->Complement ? Slopes{*False, *True} : Slopes{*True, *False};
+}
+
+ClipBound deepshare::clipBound(const Node &N, unsigned Side) {
+  constexpr float Largest = std::numeric_limits<float>::max();
+  float None = Side == 0 ? -Largest : Largest;
+  std::optional<float> Value =
+      N.input(Side + 1) ? splat(N.input(Side + 1)) : N.floatAttribute(Side == 0 ? "min" : "max", None);
+  return {!Value || (Side == 0 ? *Value > None : *Value < None), Value};
 }

@@ -28,8 +28,6 @@
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
-#include <limits>
-
 using namespace deepshare;
 using llvm::ArrayRef;
 using llvm::Error;
@@ -75,21 +73,12 @@ Error SiteFinder::addExtremum(Node &N) {
 
 /// Clip with the one bound 0 below is Relu.
 Error SiteFinder::addClip(Node &N) {
-  constexpr float Largest = std::numeric_limits<float>::max();
-  std::optional<float> Bounds[2]; // nothing: a bound that only the run knows
-  for (unsigned I : {0, 1}) {
-    float None = I == 0 ? -Largest : Largest;
-    if (N.input(I + 1))
-      Bounds[I] = splat(N.input(I + 1));
-    else
-      Bounds[I] = N.floatAttribute(I == 0 ? "min" : "max", None);
-  }
-  bool HasLow = !Bounds[0] || *Bounds[0] > -Largest, HasHigh = !Bounds[1] || *Bounds[1] < Largest;
-  uint64_t Count = HasLow + HasHigh;
+  ClipBound Low = clipBound(N, 0), High = clipBound(N, 1);
+  uint64_t Count = Low.Exists + High.Exists;
   if (Count == 0)
     return Error::success();
   std::optional<Slopes> Same;
-  if (HasLow && !HasHigh && Bounds[0] == 0.0f)
+  if (Low.Exists && !High.Exists && Low.Value == 0.0f)
     Same = Slopes{1, 0};
   return addSloped(N, GateKind::Clip, N.input(0), Same, {Count, Count});
 }

@@ -24,13 +24,14 @@ bool deepshare::isMainJob(const DriverOptions &Options) {
 
 std::string deepshare::mainJobPipeline(const DriverOptions &Options) {
   std::string Count = Options.ImageCount ? fmt::format("images={} ", *Options.ImageCount) : "";
-  std::string Pipeline = "canonicalize";
+  std::string Pipeline = "canonicalize,expand-gates";
   if (Options.Plan.empty())
     Pipeline += fmt::format(",observe-gates{{{}weights='{}'}},plan-gates{{budget='{}' strategy='{}'}}", Count,
                             Options.Weights, Options.Budget, Options.Strategy);
   Pipeline += ",share-gates,eliminate-dead-code";
   if (Options.Repair && !Options.Images.empty())
     Pipeline += fmt::format(",repair{{{}}}", Count);
+  Pipeline += ",contract-gates";
   if (!Options.Lower.empty())
     Pipeline += ",lower-" + Options.Lower;
   return Pipeline + ",infer-shapes";

@@ -46,6 +46,15 @@ std::optional<ZeroComparison> comparisonWithZero(const Node &N);
 /// that > and >= are one.
 std::optional<Slopes> whereSlopes(const Node &Where, const Node &Comparison);
 
+/// One bound of a Clip.
+struct ClipBound {
+  bool Exists;                ///< false for a side that is open
+  std::optional<float> Value; ///< nothing for a bound that only the run knows
+};
+
+/// The lower (\p Side 0) or upper (1) bound of the Clip \p N, from its operands or, in old opsets, its attributes.
+ClipBound clipBound(const Node &N, unsigned Side);
+
 } // namespace deepshare
 
 #endif // DEEPSHARE_ANALYSIS_GATEFORMS_H

@@ -1,0 +1,46 @@
+//===- Rewriting.cpp - what passes that rewrite gates share ---------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Rewriting.h"
+
+#include "llvm/ADT/SetVector.h"
+
+using namespace deepshare;
+
+bool deepshare::hasOneUse(const Value *V) {
+  return V->uses().size() == 1 && !V->isGraphOutput() && V->uses().front().User->parent() == V->parent();
+}
+
+/// Erases \p Dead and then what only it used. A node that waits here is looked at again whenever a user of it goes.
+static void eraseWithDeadOperands(Node &Dead, llvm::function_ref<void(const Node &)> OnErase) {
+  Graph *G = Dead.parent();
+  llvm::SmallSetVector<Node *, 8> Waiting;
+  Waiting.insert(&Dead);
+  while (!Waiting.empty()) {
+    Node *N = Waiting.pop_back_val();
+    if (!llvm::all_of(N->outputs(), [](const Value *V) { return V->isDead(); }))
+      continue;
+    llvm::SmallSetVector<Value *, 4> Operands(N->inputs().begin(), N->inputs().end());
+    if (OnErase)
+      OnErase(*N);
+    G->erase(N);
+    for (Value *V : Operands) {
+      if (!V || V->parent() != G)
+        continue;
+      if (V->producer())
+        Waiting.insert(V->producer());
+      else if (V->isDead() && V->isInitializer() && !V->isGraphInput())
+        G->eraseInitializer(V);
+    }
+  }
+}
+
+void deepshare::replaceNode(Node &Old, Value *New, llvm::function_ref<void(const Node &)> OnErase) {
+  std::string Name = Old.output()->name().str();
+  Old.output()->replaceAllUsesWith(New);
+  eraseWithDeadOperands(Old, OnErase);
+  New->setName(Name);
+}

@@ -1,0 +1,26 @@
+//===- Rewriting.h - what passes that rewrite gates share -*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_LIB_PASSES_REWRITING_H
+#define DEEPSHARE_LIB_PASSES_REWRITING_H
+
+#include "deepshare/IR/Graph.h"
+
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+namespace deepshare {
+
+/// True if one node alone uses \p V, once, and stands in the same graph.
+bool hasOneUse(const Value *V);
+
+/// Given: \p New, a node's output that stands before \p Old and is no graph output, in place of Old's only output.
+/// Execute: New takes Old's uses and its name; Old is erased, and so are the nodes and initialisers of its graph that
+/// it used and that are dead then. \p OnErase is told of each node.
+void replaceNode(Node &Old, Value *New, llvm::function_ref<void(const Node &)> OnErase = nullptr);
+
+} // namespace deepshare
+
+#endif // DEEPSHARE_LIB_PASSES_REWRITING_H
