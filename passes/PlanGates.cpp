@@ -20,7 +20,8 @@ using namespace deepshare;
 namespace {
 class PlanGates : public Pass {
 public:
-  PlanGates(PlannerOptions Options, std::string Budget) : Options(std::move(Options)), Budget(std::move(Budget)) {}
+  PlanGates(PlannerOptions Options, std::string Budget, std::optional<Network> Connection)
+      : Options(std::move(Options)), Budget(std::move(Budget)), Connection(Connection) {}
 
   llvm::Expected<bool> run(Model &M, PassContext &Context) override {
     if (!Context.Statistics)
@@ -28,7 +29,12 @@ public:
     llvm::Expected<std::vector<GateSite>> Sites = findGateSites(M);
     if (!Sites)
       return Sites.takeError();
+    if (Connection)
+      Context.Connection = Connection;
+    if (Options.Limit.Unit == BudgetUnit::Seconds && !Context.Connection)
+      return llvm::createStringError("a budget in seconds needs a network: give --network, or the option network");
     Options.Cost = Context.Cost;
+    Options.Connection = Context.Connection.value_or(Network());
     Options.Seed = Context.Seed;
     llvm::Expected<PlanResult> Result = planSharing(*Sites, *Context.Statistics, Options);
     if (!Result)
@@ -43,6 +49,7 @@ public:
 private:
   PlannerOptions Options;
   std::string Budget;
+  std::optional<Network> Connection;
 };
 } // namespace
 
@@ -54,9 +61,16 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
   llvm::Expected<Strategy> Search = parseStrategy(Given.get("strategy"));
   if (!Search)
     return Search.takeError();
+  std::optional<Network> Connection;
+  if (!Given.get("network").empty()) {
+    llvm::Expected<Network> Parsed = parseNetwork(Given.get("network"));
+    if (!Parsed)
+      return Parsed.takeError();
+    Connection = *Parsed;
+  }
   Options.Limit = *Limit;
   Options.Search = *Search;
-  return std::make_unique<PlanGates>(std::move(Options), Given.get("budget").str());
+  return std::make_unique<PlanGates>(std::move(Options), Given.get("budget").str(), Connection);
 }
 
 PassInfo deepshare::planGatesPass() {
@@ -64,7 +78,8 @@ PassInfo deepshare::planGatesPass() {
           .Contract = "Searches the share plan of least loss under a budget, from what observe-gates measured; changes "
                       "nothing.",
           .Options = {{"budget", "50%", "what gates may cost: 50%, 94208 (DReLUs), 12MB, 50%bytes, 1.5s, 50%s"},
-                      {"strategy", "full", "full, own, uniform, linear, kmedoids, blocks or random"}},
+                      {"strategy", "full", "full, own, uniform, linear, kmedoids, blocks or random"},
+                      {"network", "", "for budgets in seconds: lan, wan or 20ms,100Mbps; empty: that of --network"}},
           .Create = create,
           .Alias = {}};
 }

@@ -17,6 +17,8 @@
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
 
+#include <fmt/format.h>
+
 using namespace deepshare;
 using llvm::Error;
 using llvm::Expected;
@@ -159,7 +161,11 @@ Expected<Network> deepshare::parseNetwork(StringRef Text) {
     return Network{40e-3, 44e6};
   auto [Time, Rate] = Text.split(',');
   std::optional<double> RoundTrip = parseQuantity(Time, {{"s", 1}, {"ms", 1e-3}, {"us", 1e-6}});
-  std::optional<double> Bytes = parseQuantity(Rate, {{"bit", 1 / 8.0},
+  std::optional<double> Bytes = parseQuantity(Rate, {{"bps", 1 / 8.0},
+                                                     {"kbps", 1e3 / 8},
+                                                     {"Mbps", 1e6 / 8},
+                                                     {"Gbps", 1e9 / 8},
+                                                     {"bit", 1 / 8.0},
                                                      {"kbit", 1e3 / 8},
                                                      {"Mbit", 1e6 / 8},
                                                      {"Gbit", 1e9 / 8},
@@ -168,6 +174,10 @@ Expected<Network> deepshare::parseNetwork(StringRef Text) {
                                                      {"MB", 1e6},
                                                      {"GB", 1e9}});
   if (!RoundTrip || !Bytes)
-    return makeError("network '" + Text + "': expected lan, wan, or round trip and bandwidth such as 20ms,100Mbit");
+    return makeError("network '" + Text + "': expected lan, wan, or round trip and bandwidth such as 20ms,100Mbps");
   return Network{*RoundTrip, *Bytes};
+}
+
+std::string deepshare::networkText(const Network &N) {
+  return fmt::format("{:.4g} ms, {:.4g} MB/s", N.RoundTrip * 1e3, N.BytesPerSecond / 1e6);
 }

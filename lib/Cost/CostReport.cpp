@@ -128,8 +128,10 @@ static double linearBytes(const LinearSizes &Sizes, const LinearCost &Cost) {
          Sizes.Weights * Cost.BytesPerWeight + Sizes.Outputs * Cost.BytesPerOutput + Cost.BytesFixed;
 }
 
-CostReport deepshare::makeCostReport(ArrayRef<CostStep> Steps, const SharePlan *Plan, const CostModel &Cost) {
+CostReport deepshare::makeCostReport(ArrayRef<CostStep> Steps, const SharePlan *Plan, const CostModel &Cost,
+                                     std::optional<Network> Connection) {
   CostReport Report;
+  Report.Connection = Connection;
   Report.Model = Cost;
   Report.HasPlan = Plan != nullptr;
   PlanIndex Index(Plan);

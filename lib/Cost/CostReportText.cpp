@@ -50,10 +50,16 @@ static std::string sourcesText(const SiteReport &Site, size_t Width) {
 
 static void line(llvm::raw_ostream &OS, std::string Text) { OS << StringRef(Text).rtrim() << "\n"; }
 
-static void totalLine(llvm::raw_ostream &OS, StringRef What, double Before, double After, bool HasPlan) {
-  std::string Text = fmt::format("{:<26} {:>15}", What.str(), grouped(Before));
+/// Three digits of a time, all of its whole seconds.
+static std::string secondsText(double Seconds) {
+  return Seconds < 100 ? fmt::format("{:.3g}", Seconds) : grouped(Seconds);
+}
+
+static void totalLine(llvm::raw_ostream &OS, StringRef What, double Before, double After, bool HasPlan,
+                      std::string (*Print)(double) = grouped) {
+  std::string Text = fmt::format("{:<26} {:>15}", What.str(), Print(Before));
   if (HasPlan) {
-    Text += fmt::format(" {:>15}", grouped(After));
+    Text += fmt::format(" {:>15}", Print(After));
     if (Before > 0)
       Text += fmt::format(" {:>8.1f} %", 100 * (1 - After / Before));
   }
@@ -92,6 +98,8 @@ void deepshare::printCostReport(const CostReport &Report, llvm::raw_ostream &OS)
   totalLine(OS, "comparisons in a row", Before.ComparisonSteps, After.ComparisonSteps, HasPlan);
   totalLine(OS, "rounds of comparisons", Before.ComparisonRounds, After.ComparisonRounds, HasPlan);
   totalLine(OS, "rounds", Before.Rounds, After.Rounds, HasPlan);
+  if (const std::optional<Network> &N = Report.Connection)
+    totalLine(OS, "s on " + networkText(*N), Before.seconds(*N), After.seconds(*N), HasPlan, secondsText);
 }
 
 //===----------------------------------------------------------------------===//
@@ -105,7 +113,8 @@ static void writeGates(llvm::json::OStream &Writer, const GateCost &Cost) {
   Writer.attribute("gate_bytes", Cost.Bytes);
 }
 
-static void writeTotals(llvm::json::OStream &Writer, const CostTotals &Totals) {
+static void writeTotals(llvm::json::OStream &Writer, const CostTotals &Totals,
+                        const std::optional<Network> &Connection) {
   writeGates(Writer, Totals.Gates);
   Writer.attribute("linear_bytes", Totals.LinearBytes);
   Writer.attribute("fixed_bytes", Totals.FixedBytes);
@@ -113,6 +122,8 @@ static void writeTotals(llvm::json::OStream &Writer, const CostTotals &Totals) {
   Writer.attribute("comparison_steps", int64_t(Totals.ComparisonSteps));
   Writer.attribute("comparison_rounds", Totals.ComparisonRounds);
   Writer.attribute("rounds", Totals.Rounds);
+  if (Connection)
+    Writer.attribute("seconds", Totals.seconds(*Connection));
 }
 
 std::string deepshare::costReportJson(const CostReport &Report) {
@@ -127,6 +138,11 @@ std::string deepshare::costReportJson(const CostReport &Report) {
       Writer.attribute("source", llvm::json::fixUTF8(Report.Model.Source));
       Writer.attribute("ring_bits", int64_t(Report.Model.RingBits));
     });
+    if (Report.Connection)
+      Writer.attributeObject("network", [&] {
+        Writer.attribute("round_trip_s", Report.Connection->RoundTrip);
+        Writer.attribute("bytes_per_s", Report.Connection->BytesPerSecond);
+      });
     Writer.attribute("planned", Report.HasPlan);
     Writer.attributeArray("sites", [&] {
       for (const SiteReport &Site : Report.Sites)
@@ -150,9 +166,9 @@ std::string deepshare::costReportJson(const CostReport &Report) {
           });
         });
     });
-    Writer.attributeObject("before", [&] { writeTotals(Writer, Report.Before); });
+    Writer.attributeObject("before", [&] { writeTotals(Writer, Report.Before, Report.Connection); });
     if (Report.HasPlan)
-      Writer.attributeObject("after", [&] { writeTotals(Writer, Report.After); });
+      Writer.attributeObject("after", [&] { writeTotals(Writer, Report.After, Report.Connection); });
   });
   Stream << "\n";
   return Text;

@@ -54,6 +54,8 @@ TEST(Network, NamesAndNumbers) {
   EXPECT_DOUBLE_EQ(parseNetwork("20ms,100Mbit")->RoundTrip, 0.02);
   EXPECT_DOUBLE_EQ(parseNetwork("20ms, 100 Mbit")->BytesPerSecond, 12.5e6);
   EXPECT_DOUBLE_EQ(parseNetwork("1.5s,3GB")->BytesPerSecond, 3e9);
+  EXPECT_DOUBLE_EQ(parseNetwork("20ms,100Mbps")->BytesPerSecond, 12.5e6);
+  EXPECT_EQ(networkText({0.3e-3, 384e6}), "0.3 ms, 384 MB/s");
   for (const char *Bad : {"", "fast", "20ms", "20,100Mbit", "20ms,100", "-1ms,1GB", "0ms,1GB", "1..2ms,1GB"})
     EXPECT_THAT(llvm::toString(parseNetwork(Bad).takeError()), HasSubstr("expected lan, wan, or round trip")) << Bad;
 }

@@ -143,6 +143,22 @@ rounds                                  19              13     31.6 %
 )");
 }
 
+TEST(CostReport, TimesOnANetwork) {
+  SharePlan Plan = plan();
+  Network Slow{0.5, 1e3};
+  CostReport Report = makeCostReport(steps(), &Plan, prices(), Slow);
+  EXPECT_DOUBLE_EQ(Report.Before.seconds(Slow), 13.422 + 19 * 0.5);
+  EXPECT_DOUBLE_EQ(Report.After.seconds(Slow), 6.878 + 13 * 0.5);
+  std::string Text;
+  llvm::raw_string_ostream OS(Text);
+  printCostReport(Report, OS);
+  EXPECT_THAT(Text, testing::EndsWith("s on 500 ms, 0.001 MB/s               22.9            13.4     41.6 %\n"));
+  llvm::Expected<llvm::json::Value> Parsed = llvm::json::parse(costReportJson(Report));
+  ASSERT_TRUE(bool(Parsed)) << llvm::toString(Parsed.takeError());
+  EXPECT_EQ(Parsed->getAsObject()->getObject("network")->getNumber("round_trip_s"), 0.5);
+  EXPECT_EQ(Parsed->getAsObject()->getObject("after")->getNumber("seconds"), Report.After.seconds(Slow));
+}
+
 TEST(CostReport, Json) {
   SharePlan Plan = plan();
   std::string Text = costReportJson(makeCostReport(steps(), &Plan, prices()));

@@ -18,16 +18,6 @@
 
 using namespace deepshare;
 
-static llvm::Error checkOptions(const DriverOptions &Options) {
-  if (Options.Passes.empty() && Options.Output.empty() && !Options.Count && !isMainJob(Options))
-    return llvm::createStringError("nothing to do: give --calibrate, --plan, --passes, --count or -o");
-  if (!Options.Lower.empty() && Options.Lower != "onnx")
-    return llvm::createStringError(fmt::format("--lower: unknown target '{}' (there is onnx)", Options.Lower));
-  if (!Options.Lower.empty() && !isMainJob(Options))
-    return llvm::createStringError("--lower goes with --calibrate or --plan; a pipeline names the pass lower-onnx");
-  return llvm::Error::success();
-}
-
 static void printStatistics(const PassRun &Run, llvm::raw_ostream &Log) {
   Log << fmt::format("{} ({:.1f} ms){}\n", Run.Name.str(), Run.Seconds * 1e3, Run.Changed ? "" : ": no change");
   for (const auto &[Description, Number] : Run.Statistics)
@@ -69,8 +59,6 @@ static llvm::Error writeResult(const DriverOptions &Options, const Model &M, llv
 }
 
 llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream &Out, llvm::raw_ostream &Log) {
-  if (llvm::Error E = checkOptions(Options))
-    return E;
   // A mistake in the pipeline or its inputs is reported before a large model is read.
   std::optional<Pipeline> Passes;
   PassContext Context;

@@ -18,9 +18,7 @@
 
 using namespace deepshare;
 
-bool deepshare::isMainJob(const DriverOptions &Options) {
-  return Options.Passes.empty() && !(Options.Images.empty() && Options.Plan.empty());
-}
+bool deepshare::isMainJob(const DriverOptions &Options) { return jobOf(Options) & (PlanJob | ApplyJob); }
 
 std::string deepshare::mainJobPipeline(const DriverOptions &Options) {
   std::string Count = Options.ImageCount ? fmt::format("images={} ", *Options.ImageCount) : "";
@@ -44,6 +42,12 @@ llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Co
   if (!Cost)
     return Cost.takeError();
   Context.Cost = std::move(*Cost);
+  if (!Options.Network.empty()) {
+    llvm::Expected<Network> Connection = parseNetwork(Options.Network);
+    if (!Connection)
+      return Connection.takeError();
+    Context.Connection = *Connection;
+  }
   if (!Options.Plan.empty()) {
     llvm::Expected<SharePlan> Plan = readSharePlan(Options.Plan);
     if (!Plan)
@@ -90,7 +94,8 @@ llvm::Error deepshare::writeReports(const DriverOptions &Options, const PassCont
   llvm::Expected<std::vector<GateSite>> Sites = findGateSites(*Context.Original);
   if (!Sites)
     return Sites.takeError();
-  CostReport Report = makeCostReport(costSteps(*Context.Original, *Sites), &*Context.Plan, Context.Cost);
+  CostReport Report =
+      makeCostReport(costSteps(*Context.Original, *Sites), &*Context.Plan, Context.Cost, Context.Connection);
   if (Options.Output != "-")
     printCostReport(Report, Out);
   std::string ReportPath = pathOr(Options, Options.Report, "report.json");

@@ -101,6 +101,9 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
                                    cl::value_desc("target"), cl::location(Result.Lower), cl::cat(Category));
   cl::opt<std::string, true> CostModel("cost-model", cl::desc("Price by this cost model: a name or a file (semi2k-64)"),
                                        cl::value_desc("name"), cl::location(Result.CostModel), cl::cat(Category));
+  cl::opt<std::string, true> Network("network",
+                                     cl::desc("Count times on this link: lan, wan, or RTT,bandwidth (20ms,100Mbps)"),
+                                     cl::value_desc("link"), cl::location(Result.Network), cl::cat(Category));
   cl::opt<std::string, true> Report("report",
                                     cl::desc("Write the cost report here as JSON (default: beside the output)"),
                                     cl::value_desc("report.json"), cl::location(Result.Report), cl::cat(Category));
@@ -130,11 +133,16 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
   if (Repair != "on" && Repair != "off")
     return llvm::createStringError(fmt::format("--repair: expected on or off, got '{}'", Repair.getValue()));
   Result.Repair = Repair == "on";
+  for (const auto &Entry : cl::getRegisteredOptions())
+    if (Entry.second->getNumOccurrences())
+      Result.Given.insert(Entry.first());
   if (ImageCount.getNumOccurrences())
     Result.ImageCount = ImageCount;
   if (!DebugOnly.empty()) {
     llvm::DebugFlag = true;
     llvm::setCurrentDebugType(DebugOnly.c_str());
   }
+  if (llvm::Error E = checkOptions(Result))
+    return E;
   return Result;
 }

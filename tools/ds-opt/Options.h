@@ -7,6 +7,7 @@
 #ifndef DEEPSHARE_TOOLS_DS_OPT_OPTIONS_H
 #define DEEPSHARE_TOOLS_DS_OPT_OPTIONS_H
 
+#include "llvm/ADT/StringSet.h"
 #include "llvm/Support/Error.h"
 
 #include <cstdint>
@@ -44,6 +45,8 @@ struct DriverOptions {
   std::string Lower;
   /// A cost model, by name or path.
   std::string CostModel = "semi2k-64";
+  /// The link between the parties, as parseNetwork reads it; empty: none, and no times.
+  std::string Network;
   /// Where the cost report goes as JSON; empty: beside the output of a main job.
   std::string Report;
   uint64_t Seed = 0;
@@ -56,10 +59,25 @@ struct DriverOptions {
   std::string Reproducer;
   /// Check that the result survives printing and parsing.
   bool VerifyRoundTrip = false;
+  /// The flags that were given, without dashes.
+  llvm::StringSet<> Given;
 };
+
+/// What a command line asks for: one of these.
+enum Job : unsigned {
+  PlanJob = 1,     ///< --calibrate: observe, plan, share, repair
+  ApplyJob = 2,    ///< --plan: share by a plan from a file
+  PipelineJob = 4, ///< --passes
+  CopyJob = 8,     ///< read, count, write
+};
+
+Job jobOf(const DriverOptions &Options);
 
 /// Reads the command line. Prints and exits for --help and --version.
 llvm::Expected<DriverOptions> parseCommandLine(int Argc, const char *const *Argv);
+
+/// An error for flags that do nothing beside each other, and for values that cannot be read.
+llvm::Error checkOptions(const DriverOptions &Options);
 
 } // namespace deepshare
 

@@ -51,8 +51,11 @@ struct Network {
 };
 
 /// Parses "lan" (0.3 ms, 384 MB/s), "wan" (40 ms, 44 MB/s; both as in the Cheetah paper, USENIX Security 2022), or
-/// "RTT,bandwidth" such as "20ms,100Mbit" (s, ms, us; bit, kbit, Mbit, Gbit, B, kB, MB, GB a second).
+/// "RTT,bandwidth" such as "20ms,100Mbps" (s, ms, us; a second: bps, kbps, Mbps, Gbps or bit, kbit, Mbit, Gbit, and B,
+/// kB, MB, GB).
 llvm::Expected<Network> parseNetwork(llvm::StringRef Text);
+/// The network for people: "20 ms, 12.5 MB/s".
+std::string networkText(const Network &N);
 
 /// Parses a cost model's JSON; \p Name (a path) is for messages.
 llvm::Expected<CostModel> parseCostModel(llvm::StringRef Json, llvm::StringRef Name);

@@ -15,6 +15,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -74,19 +75,23 @@ struct CostTotals {
   double Rounds = 0;            ///< of everything, along the longest path
   uint64_t ComparisonSteps = 0; ///< comparisons that wait for one another, along the longest path
   double bytes() const { return Gates.Bytes + LinearBytes + FixedBytes; }
+  /// All bytes over the bandwidth, and a round trip for each round; local computation is not counted.
+  double seconds(const Network &N) const { return bytes() / N.BytesPerSecond + Rounds * N.RoundTrip; }
 };
 
 /// Before and after. Without a plan both are equal.
 struct CostReport {
   CostModel Model;
+  std::optional<Network> Connection; ///< for times, if there is one
   bool HasPlan = false;
   std::vector<SiteReport> Sites;
   CostTotals Before, After;
 };
 
 /// Prices \p Steps under \p Cost, before and after \p Plan (may be null). Sites of the plan are found by name; a site
-/// that the plan does not name stays as it is.
-CostReport makeCostReport(llvm::ArrayRef<CostStep> Steps, const SharePlan *Plan, const CostModel &Cost);
+/// that the plan does not name stays as it is. With \p Connection the report has times.
+CostReport makeCostReport(llvm::ArrayRef<CostStep> Steps, const SharePlan *Plan, const CostModel &Cost,
+                          std::optional<Network> Connection = std::nullopt);
 
 /// Prints the report as a table of at most 100 columns.
 void printCostReport(const CostReport &Report, llvm::raw_ostream &OS);

@@ -34,6 +34,8 @@ struct PassContext {
   const ImageSet *Images = nullptr;
   uint64_t Seed = 0;
   CostModel Cost;
+  /// The link between the parties, for times; set by the driver (--network) or by an option of `plan-gates`.
+  std::optional<Network> Connection;
   /// Told of long work: what it is, steps done, steps in all. May be empty.
   std::function<void(llvm::StringRef Task, uint64_t Done, uint64_t Total)> Progress;
   /// Set by `observe-gates`, read by `plan-gates`.

@@ -1,0 +1,118 @@
+//===- CheckOptions.cpp - which flags go together -------------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// A flag that would do nothing is an error, which says what it goes with, and so is a value that only a later step
+// would refuse: calibration takes a while.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Options.h"
+
+#include "deepshare/Analysis/Observation.h"
+#include "deepshare/Analysis/Planner.h"
+#include "deepshare/Support/Error.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+using namespace deepshare;
+using llvm::Error;
+using llvm::StringRef;
+
+namespace {
+
+/// Flags and the jobs that they mean something to.
+struct FlagUse {
+  StringRef Flag;
+  unsigned Jobs;
+  StringRef InPipeline; ///< what says the same in a pipeline; may be empty
+};
+
+} // namespace
+
+/// Whatever runs passes.
+static constexpr unsigned AnyPass = PlanJob | ApplyJob | PipelineJob;
+
+static constexpr FlagUse Uses[] = {
+    {"calibrate-count", PlanJob | ApplyJob, "observe-gates{images=n}"},
+    {"budget", PlanJob, "plan-gates{budget=...}"},
+    {"strategy", PlanJob, "plan-gates{strategy=...}"},
+    {"weights", PlanJob, "observe-gates{weights=...}"},
+    {"repair", PlanJob | ApplyJob, "repair"},
+    {"lower", PlanJob | ApplyJob, "lower-onnx"},
+    {"save-plan", AnyPass, ""},
+    {"report", AnyPass, ""},
+    {"cost-model", AnyPass, ""},
+    {"network", AnyPass, ""},
+    {"seed", AnyPass, ""},
+    {"verify-each", AnyPass, ""},
+    {"stats", AnyPass, ""},
+    {"reproducer", AnyPass, ""},
+    {"debug-only", AnyPass, ""},
+};
+
+/// The flags that ask for each job, as messages name them.
+static constexpr std::pair<Job, StringRef> JobFlags[] = {
+    {PlanJob, "--calibrate"}, {ApplyJob, "--plan"}, {PipelineJob, "--passes"}};
+
+Job deepshare::jobOf(const DriverOptions &Options) {
+  if (!Options.Passes.empty())
+    return PipelineJob;
+  if (!Options.Plan.empty())
+    return ApplyJob;
+  return Options.Images.empty() ? CopyJob : PlanJob;
+}
+
+static Error checkUse(const FlagUse &Use, Job Asked) {
+  std::string Message = ("--" + Use.Flag + " does nothing ").str();
+  if (Asked == CopyJob) {
+    llvm::SmallVector<StringRef, 4> Names;
+    for (auto [Other, Name] : JobFlags)
+      if (Use.Jobs & Other)
+        Names.push_back(Name);
+    return makeError(Message + "without " + llvm::join(Names, " or "));
+  }
+  for (auto [Other, Name] : JobFlags)
+    if (Other == Asked)
+      Message += ("with " + Name).str();
+  if (Asked == PipelineJob && !Use.InPipeline.empty())
+    Message += ("; the pipeline says it: " + Use.InPipeline).str();
+  return makeError(Message);
+}
+
+/// Values that passes would refuse as well, but with the text of a pipeline that the user did not write.
+static Error checkValues(const DriverOptions &Options) {
+  llvm::Expected<Budget> Limit = parseBudget(Options.Budget);
+  if (!Limit)
+    return Limit.takeError();
+  if (Limit->Unit == BudgetUnit::Seconds && Options.Network.empty())
+    return makeError("--budget " + Options.Budget + " needs a network: give --network lan, wan or RTT,bandwidth");
+  if (llvm::Expected<Strategy> Search = parseStrategy(Options.Strategy); !Search)
+    return Search.takeError();
+  if (llvm::Expected<Weighting> Weights = parseWeighting(Options.Weights); !Weights)
+    return Weights.takeError();
+  if (!Options.Lower.empty() && Options.Lower != "onnx")
+    return makeError("--lower: unknown target '" + Options.Lower + "' (there is onnx)");
+  return Error::success();
+}
+
+Error deepshare::checkOptions(const DriverOptions &Options) {
+  Job Asked = jobOf(Options);
+  if (Options.Images.empty()) {
+    for (StringRef Flag : {"mean", "std", "calibrate-count", "repair"})
+      if (Options.Given.contains(Flag))
+        return makeError("--" + Flag + " does nothing without --calibrate");
+    if (Asked == ApplyJob && Options.Given.contains("seed"))
+      return makeError("--seed does nothing with --plan, unless --calibrate is there to repair");
+  }
+  for (const FlagUse &Use : Uses)
+    if (Options.Given.contains(Use.Flag) && !(Use.Jobs & Asked))
+      return checkUse(Use, Asked);
+  if (Asked == ApplyJob && !Options.Images.empty() && !Options.Repair)
+    return makeError("--calibrate does nothing with --plan and --repair=off");
+  if (Asked == CopyJob && Options.Output.empty() && !Options.Count)
+    return makeError("nothing to do: give --calibrate, --plan, --passes, --count or -o");
+  return checkValues(Options);
+}
