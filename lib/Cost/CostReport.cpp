@@ -102,21 +102,29 @@ static StepRounds gateRounds(const GateCost &Counts, unsigned Depth, const CostM
   return Rounds;
 }
 
-/// Longest paths over steps of which each waits for earlier ones; every figure has its own longest path.
+/// Raises \p Time to \p Earlier, figure by figure.
+static void wait(StepRounds &Time, const StepRounds &Earlier) {
+  Time.All = std::max(Time.All, Earlier.All);
+  Time.Comparisons = std::max(Time.Comparisons, Earlier.Comparisons);
+  Time.ComparisonSteps = std::max(Time.ComparisonSteps, Earlier.ComparisonSteps);
+}
+
+/// Longest paths over steps of which each waits for earlier ones; every figure has its own longest path. The muxes of
+/// a step, not its own comparisons, also wait for the comparisons of the steps in \p Shared.
 static void addLongestPath(CostTotals &Totals, ArrayRef<CostStep> Steps, ArrayRef<StepRounds> Rounds,
-                           ArrayRef<std::vector<unsigned>> Extra) {
-  std::vector<StepRounds> Done(Steps.size());
+                           ArrayRef<std::vector<unsigned>> Shared) {
+  std::vector<StepRounds> Compared(Steps.size()), Done(Steps.size());
   for (unsigned I = 0; I < Steps.size(); ++I) {
-    StepRounds Start;
-    auto Wait = [&](unsigned Earlier) {
-      Start.All = std::max(Start.All, Done[Earlier].All);
-      Start.Comparisons = std::max(Start.Comparisons, Done[Earlier].Comparisons);
-      Start.ComparisonSteps = std::max(Start.ComparisonSteps, Done[Earlier].ComparisonSteps);
-    };
-    llvm::for_each(Steps[I].After, Wait);
-    llvm::for_each(Extra[I], Wait);
-    Done[I] = {Start.All + Rounds[I].All, Start.Comparisons + Rounds[I].Comparisons,
-               Start.ComparisonSteps + Rounds[I].ComparisonSteps};
+    StepRounds &Gate = Compared[I];
+    for (unsigned Earlier : Steps[I].After)
+      wait(Gate, Done[Earlier]);
+    Gate.All += Rounds[I].Comparisons;
+    Gate.Comparisons += Rounds[I].Comparisons;
+    Gate.ComparisonSteps += Rounds[I].ComparisonSteps;
+    Done[I] = Gate;
+    for (unsigned Earlier : Shared[I])
+      wait(Done[I], Compared[Earlier]);
+    Done[I].All += Rounds[I].All - Rounds[I].Comparisons;
     Totals.Rounds = std::max(Totals.Rounds, Done[I].All);
     Totals.ComparisonRounds = std::max(Totals.ComparisonRounds, Done[I].Comparisons);
     Totals.ComparisonSteps = std::max(Totals.ComparisonSteps, Done[I].ComparisonSteps);
@@ -157,7 +165,7 @@ CostReport deepshare::makeCostReport(ArrayRef<CostStep> Steps, const SharePlan *
     if (auto Found = Index.Sites.find(Step.Name); Found != Index.Sites.end()) {
       applyPlan(Row, *Plan, Index, Found->second);
       StepOfSite[Found->second] = I;
-      // A channel may use a gate of a site on another branch, for which it then waits.
+      // A channel may use a gate of a site on another branch, for which its mux then waits.
       for (const ChannelPlan &Channel : Plan->Sites[Found->second].Channels)
         if (Channel.Source && StepOfSite[Channel.Source->Site] < I &&
             !llvm::is_contained(Shared[I], StepOfSite[Channel.Source->Site]))

@@ -101,7 +101,13 @@ TEST(CostReport, GatesOfAnotherBranchAreWaitedFor) {
   SharePlan Plan;
   Plan.Sites = {{"b", {3, ChannelPlan{GateSource{0, 0}, 1, 0}}, {4, 4}}, {"c", {{GateSource{0, 0}, 1, 0}}, {4, 4}}};
   CostReport Report = makeCostReport(steps(), &Plan, prices());
-  EXPECT_EQ(Report.After.Rounds, 1 + 9 + 9 + 1); // c's mux after b's gate
+  EXPECT_EQ(Report.After.Rounds, 1 + 9 + 8 + 1); // c's mux after b's gate, beside b's
+  EXPECT_EQ(Report.After.ComparisonSteps, 2u);
+  // A gate of c's own is computed at once, and used with b's.
+  Plan.Sites[1].Channels.push_back({GateSource{1, 1}, 1, 0});
+  Report = makeCostReport(steps(), &Plan, prices());
+  EXPECT_EQ(Report.After.Rounds, 1 + 9 + 8 + 1);
+  EXPECT_EQ(Report.After.ComparisonSteps, 2u);
 }
 
 TEST(CostReport, TextFitsTheTerminal) {
