@@ -32,11 +32,18 @@ public:
     llvm::Expected<RepairResult> Result = repairModel(M, *Context.Original, *Context.Images, Options);
     if (!Result)
       return Result.takeError();
+    Refitted += llvm::count_if(Result->Layers, [](const RepairedLayer &Layer) { return Layer.Ridge > 0; });
+    TooLarge += Result->TooLarge;
     return Result->Changed;
+  }
+
+  PassStatistics statistics() const override {
+    return {{"layers re-fitted", Refitted}, {"layers left as they were: too large for the memory", TooLarge}};
   }
 
 private:
   RepairOptions Options;
+  uint64_t Refitted = 0, TooLarge = 0;
 };
 } // namespace
 

@@ -15,6 +15,8 @@
 
 #include "deepshare/Analysis/CostSteps.h"
 #include "deepshare/Exec/Exec.h"
+#include "deepshare/Exec/Guard.h"
+#include "deepshare/Exec/ImageInput.h"
 #include "deepshare/Support/Error.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -93,37 +95,12 @@ private:
 //===----------------------------------------------------------------------===//
 
 Expected<BatchReader> BatchReader::create(const Model &M, const ImageSet &Images, const ObservationOptions &Options) {
-  const Value *Input = nullptr;
-  for (const Value *V : M.graph().inputs()) {
-    if (V->isInitializer())
-      continue;
-    if (Input)
-      return makeError("the model has several inputs ('" + Input->name() + "', '" + V->name() +
-                       "'), images can be given to one only");
-    Input = V;
-  }
+  Expected<ImageInput> Input = findImageInput(M, Images.shape());
   if (!Input)
-    return makeError("the model has no input to give images to");
-  ArrayRef<int64_t> Shape = Images.shape();
-  const std::optional<TensorType> &Type = Input->type();
-  bool Fits = !Type || Type->Element == ElementType::Float32;
-  if (Type && Type->Dims) {
-    Fits &= Type->Dims->size() == Shape.size() + 1;
-    for (unsigned I = 0; Fits && I < Shape.size(); ++I)
-      Fits = !(*Type->Dims)[I + 1].isFixed() || (*Type->Dims)[I + 1].size() == Shape[I];
-  }
-  if (!Fits)
-    return makeError(fmt::format("the model's input '{}' is {}, but the images are float[{}]", Input->name().str(),
-                                 Type->str(), fmt::join(Shape, ",")));
+    return Input.takeError();
   BatchReader Reader(Images);
-  Reader.Batch = std::max(1u, Options.Batch);
-  if (Type && Type->Dims && Type->Dims->front().isFixed()) {
-    if (Type->Dims->front().size() < 1)
-      return makeError(
-          fmt::format("the model's input '{}' is {}: it has no room for an image", Input->name().str(), Type->str()));
-    Reader.IsFixed = true;
-    Reader.Batch = Type->Dims->front().size();
-  }
+  Reader.IsFixed = Input->Batch.has_value();
+  Reader.Batch = Input->Batch.value_or(std::max(1u, Options.Batch));
   uint64_t Count = Options.Images == 0 ? Images.size() : std::min<uint64_t>(Options.Images, Images.size());
   if (Reader.IsFixed)
     Count -= Count % Reader.Batch;
@@ -213,8 +190,9 @@ static double allowedFlops(Model &M) {
   return std::max(Flops, 5e7);
 }
 
-Expected<GateStatistics> deepshare::collectStatistics(const Model &M, ArrayRef<GateSite> Sites, const ImageSet &Images,
-                                                      const ObservationOptions &Options) {
+/// collectStatistics(), which catches what ATen throws.
+static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites, const ImageSet &Images,
+                                        const ObservationOptions &Options) {
   Expected<BatchReader> Reader = BatchReader::create(M, Images, Options);
   if (!Reader)
     return Reader.takeError();
@@ -276,17 +254,17 @@ Expected<GateStatistics> deepshare::collectStatistics(const Model &M, ArrayRef<G
           Observed.push_back(Y[I]);
           Which.push_back(I);
         }
-      try {
+      Error Failed = guarded("the backward pass for the weights (weighting none does without it)", [&]() -> Error {
         at::Tensor Loss = FisherLoss(Kind, LastOp, Options.Seed)(Outputs->front(), Indices);
         std::vector<at::Tensor> Results =
             torch::autograd::grad({Loss}, Observed, {}, /*retain_graph=*/false, /*create_graph=*/false,
                                   /*allow_unused=*/true);
         for (auto [I, Result] : llvm::zip(Which, Results))
           Gradients[I] = Result;
-      } catch (const std::exception &Failed) {
-        return makeError("the backward pass for the weights failed: " + Twine(Failed.what()) +
-                         "; weighting none does without it");
-      }
+        return Error::success();
+      });
+      if (Failed)
+        return Failed;
     }
     at::NoGradGuard NoGrad;
     std::vector<SiteBatch> SiteBatches(Sites.size());
@@ -307,4 +285,9 @@ Expected<GateStatistics> deepshare::collectStatistics(const Model &M, ArrayRef<G
       Options.Progress(Done, Reader->images());
   }
   return Moments.finish(Reader->images());
+}
+
+Expected<GateStatistics> deepshare::collectStatistics(const Model &M, ArrayRef<GateSite> Sites, const ImageSet &Images,
+                                                      const ObservationOptions &Options) {
+  return guarded("cannot observe the gates", [&] { return observe(M, Sites, Images, Options); });
 }

@@ -6,7 +6,7 @@
 
 #include "deepshare/Tune/Communicator.h"
 
-#include "Guard.h"
+#include "deepshare/Exec/Guard.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Process.h"
@@ -15,7 +15,6 @@
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
 using namespace deepshare;
-using namespace deepshare::tune;
 
 struct Communicator::Impl {
   unsigned Rank, Size;

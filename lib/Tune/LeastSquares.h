@@ -20,6 +20,10 @@ struct NormalEquations {
   double Rows = 0;
 
   NormalEquations(int64_t Features, int64_t Outputs);
+  /// Bytes that fitRidge() takes in all: the sums of both sets and of all rows, the penalised matrix and its factor.
+  static uint64_t memoryToFit(uint64_t Features, uint64_t Outputs) {
+    return sizeof(double) * (6 * Features * Features + 6 * Features * Outputs);
+  }
   void add(const at::Tensor &A, const at::Tensor &T);
   NormalEquations operator+(const NormalEquations &Other) const;
   /// Summed squared error of the weights \p W [features, outputs].

@@ -24,7 +24,18 @@ static at::Tensor constantOf(const Value *V) {
 
 static bool isPlainConv(const Node &N, int64_t Rank) {
   std::string AutoPad = N.stringAttribute("auto_pad", "NOTSET");
-  return (Rank == 3 || Rank == 4) && (AutoPad == "NOTSET" || AutoPad == "VALID");
+  return Rank >= 3 && Rank <= 5 && (AutoPad == "NOTSET" || AutoPad == "VALID") && !N.attribute("output_shape");
+}
+
+/// The weight [outputs, channels of a group, kernel...] of a Conv as that of a ConvTranspose [channels, outputs of a
+/// group, kernel...], and back: what comes first in a group changes places, and the kernel is mirrored.
+static at::Tensor transposed(const at::Tensor &W, int64_t Groups) {
+  std::vector<int64_t> Split = W.sizes().vec(), Axes;
+  Split.front() /= Groups;
+  Split.insert(Split.begin(), Groups);
+  for (int64_t Axis = 3; Axis <= W.dim(); ++Axis)
+    Axes.push_back(Axis);
+  return W.reshape(Split).transpose(1, 2).flip(Axes).flatten(0, 1);
 }
 
 static bool isPlainGemm(const Node &N, int64_t Rank) {
@@ -33,18 +44,18 @@ static bool isPlainGemm(const Node &N, int64_t Rank) {
 }
 
 std::optional<LinearLayer> LinearLayer::match(Node &N) {
-  if (!N.is("Conv") && !N.is("Gemm") && !N.is("MatMul"))
+  if (!N.is("Conv") && !N.is("ConvTranspose") && !N.is("Gemm") && !N.is("MatMul"))
     return std::nullopt;
   at::Tensor W = constantOf(N.input(1));
   if (!W.defined() || !N.input(0) || N.input(0)->initializer())
     return std::nullopt;
   LinearLayer Layer;
   Layer.N = &N;
-  if (N.is("Conv")) {
-    if (!isPlainConv(N, W.dim()))
-      return std::nullopt;
+  if (N.is("Conv") || N.is("ConvTranspose")) {
     Layer.Groups = N.intAttribute("group", 1);
-    Layer.Weights = W.flatten(1).clone();
+    if (!isPlainConv(N, W.dim()) || Layer.Groups < 1 || W.size(0) % Layer.Groups)
+      return std::nullopt;
+    Layer.Weights = (N.is("Conv") ? W : transposed(W, Layer.Groups)).flatten(1).clone();
   } else if (N.is("Gemm")) {
     if (!isPlainGemm(N, W.dim()))
       return std::nullopt;
@@ -88,6 +99,18 @@ static at::Tensor samplePositions(int64_t Size, int64_t Count, uint64_t Seed) {
   return std::get<0>(at::randperm(Size, Generator, at::kLong).narrow(0, 0, Count).sort());
 }
 
+/// The elements of \p X [images, channels, sizes...], \p Strides apart, zeros between them.
+static at::Tensor spread(const at::Tensor &X, llvm::ArrayRef<int64_t> Strides) {
+  std::vector<int64_t> Sizes = X.sizes().vec();
+  for (size_t Axis = 0; Axis < Strides.size(); ++Axis)
+    Sizes[Axis + 2] = (Sizes[Axis + 2] - 1) * Strides[Axis] + 1;
+  at::Tensor Result = at::zeros(Sizes, X.options()), Places = Result;
+  for (size_t Axis = 0; Axis < Strides.size(); ++Axis)
+    Places = Places.slice(Axis + 2, 0, c10::nullopt, Strides[Axis]);
+  Places.copy_(X);
+  return Result;
+}
+
 std::pair<at::Tensor, at::Tensor> LinearLayer::convRows(int64_t Group, at::Tensor Input, at::Tensor Wanted,
                                                         int64_t MaxRows, uint64_t Seed) const {
   int64_t Axes = Input.dim() - 2;
@@ -95,28 +118,47 @@ std::pair<at::Tensor, at::Tensor> LinearLayer::convRows(int64_t Group, at::Tenso
   std::vector<int64_t> Strides = N->intsAttribute("strides", std::vector<int64_t>(Axes, 1));
   std::vector<int64_t> Dilations = N->intsAttribute("dilations", std::vector<int64_t>(Axes, 1));
   std::vector<int64_t> Pads = N->intsAttribute("pads", std::vector<int64_t>(2 * Axes, 0));
+  std::vector<int64_t> Growth = N->intsAttribute("output_padding", std::vector<int64_t>(Axes, 0));
   int64_t ChannelsIn = Input.size(1) / Groups;
   Input = Input.narrow(1, Group * ChannelsIn, ChannelsIn);
   Wanted = Wanted.narrow(1, Group * outputs(), outputs());
-  if (Axes == 1) {
-    Input = Input.unsqueeze(2);
-    Kernel.insert(Kernel.begin(), 1);
-    Strides.insert(Strides.begin(), 1);
-    Dilations.insert(Dilations.begin(), 1);
-    Pads = {0, Pads[0], 0, Pads[1]};
+  if (N->is("ConvTranspose")) {
+    Input = spread(Input, Strides);
+    for (int64_t Axis = 0; Axis < Axes; ++Axis) {
+      int64_t Reach = (Kernel[Axis] - 1) * Dilations[Axis];
+      Pads[Axis] = Reach - Pads[Axis];
+      Pads[Axes + Axis] = Reach - Pads[Axes + Axis] + Growth[Axis];
+    }
+    Strides.assign(Axes, 1);
   }
-  Input = at::constant_pad_nd(Input, {Pads[1], Pads[3], Pads[0], Pads[2]});
-  at::Tensor Unrolled = at::im2col(Input, Kernel, Dilations, {0, 0}, Strides); // [n, features, positions]
-  int64_t Images = Input.size(0), Positions = Unrolled.size(2);
+
+  // A view [images, channels, positions..., kernel...] of the padded input; only rows that are chosen are copied.
+  std::vector<int64_t> Padding;
+  for (int64_t Axis = Axes - 1; Axis >= 0; --Axis)
+    Padding.insert(Padding.end(), {Pads[Axis], Pads[Axes + Axis]});
+  at::Tensor Windows = at::constant_pad_nd(Input, Padding);
+  for (int64_t Axis = 0; Axis < Axes; ++Axis)
+    Windows = Windows.unfold(Axis + 2, (Kernel[Axis] - 1) * Dilations[Axis] + 1, Strides[Axis])
+                  .slice(-1, 0, c10::nullopt, Dilations[Axis]);
+  int64_t Images = Input.size(0), Positions = 1;
+  for (int64_t Axis = 0; Axis < Axes; ++Axis)
+    Positions *= Windows.size(Axis + 2);
   at::Tensor Chosen = samplePositions(Positions, std::max<int64_t>(1, MaxRows / Images), Seed);
-  at::Tensor A = Unrolled.index_select(2, Chosen).transpose(1, 2).reshape({-1, Unrolled.size(1)});
+  c10::List<c10::optional<at::Tensor>> Places;
+  Places.push_back(c10::nullopt);
+  Places.push_back(c10::nullopt);
+  for (int64_t Axis = 0, Inner = Positions; Axis < Axes; ++Axis) {
+    Inner /= Windows.size(Axis + 2);
+    Places.push_back(Chosen.div(Inner, "floor").remainder(Windows.size(Axis + 2)));
+  }
+  at::Tensor A = at::index(Windows, Places).transpose(1, 2).flatten(2).flatten(0, 1); // [images * chosen, features]
   at::Tensor T = Wanted.flatten(2).index_select(2, Chosen).transpose(1, 2).reshape({-1, outputs()});
   return {withOnes(A), T};
 }
 
 std::pair<at::Tensor, at::Tensor> LinearLayer::rows(int64_t Group, const at::Tensor &Input, const at::Tensor &Wanted,
                                                     int64_t MaxRows, uint64_t Seed) const {
-  if (N->is("Conv"))
+  if (N->is("Conv") || N->is("ConvTranspose"))
     return convRows(Group, Input, Wanted, MaxRows, Seed);
   at::Tensor A = Input.reshape({-1, Weights.size(1)});
   at::Tensor T = Wanted.reshape({-1, Weights.size(0)});
@@ -146,7 +188,16 @@ static llvm::Error storeInput(Graph &G, Node &N, unsigned Index, const at::Tenso
 llvm::Error LinearLayer::store(Graph &G) {
   const Tensor &Old = *N->input(1)->constant();
   bool IsTransposed = N->is("MatMul") || (N->is("Gemm") && N->intAttribute("transB", 0) == 0);
-  at::Tensor W = (IsTransposed ? Weights.t() : Weights).reshape(at::IntArrayRef(Old.dims().data(), Old.dims().size()));
+  at::IntArrayRef Dims(Old.dims().data(), Old.dims().size());
+  at::Tensor W;
+  if (N->is("ConvTranspose")) {
+    std::vector<int64_t> AsConv = Dims.vec();
+    AsConv[0] = Weights.size(0);
+    AsConv[1] = Dims[0] / Groups;
+    W = transposed(Weights.reshape(AsConv), Groups).contiguous();
+  } else {
+    W = (IsTransposed ? Weights.t() : Weights).reshape(Dims);
+  }
   std::string Stem = N->output()->name().str();
   if (llvm::Error E = storeInput(G, *N, 1, W, Stem + "_weight"))
     return E;

@@ -18,11 +18,11 @@
 
 namespace deepshare {
 
-/// A Conv, Gemm or MatMul with constant float weights, seen as z = A w for each of its groups.
+/// A Conv, ConvTranspose, Gemm or MatMul with constant float weights, seen as z = A w for each of its groups.
 class LinearLayer {
 public:
-  /// The layer of \p N, or nothing if it is none that can be re-fitted: Conv with 1 or 2 spatial axes and explicit
-  /// pads, Gemm with alpha = beta = 1 and no transposed input, MatMul by a matrix.
+  /// The layer of \p N, or nothing if it is none that can be re-fitted: Conv and ConvTranspose with 1 to 3 spatial axes
+  /// and explicit pads, Gemm with alpha = beta = 1 and no transposed input, MatMul by a matrix.
   static std::optional<LinearLayer> match(Node &N);
 
   int64_t groups() const { return Groups; }
@@ -47,7 +47,9 @@ private:
                                              uint64_t Seed) const;
 
   Node *N = nullptr;
-  at::Tensor Weights; ///< [outputs, features of one group without the bias]
+  /// [outputs, features of one group without the bias]; those of a ConvTranspose as the Conv's that does the same on its
+  /// input spread out.
+  at::Tensor Weights;
   at::Tensor Bias;    ///< [outputs]
   bool HasBias = true;
   int64_t Groups = 1;

@@ -6,8 +6,7 @@
 
 #include "Network.h"
 
-#include "Guard.h"
-
+#include "deepshare/Exec/Guard.h"
 #include "deepshare/IR/ShareOps.h"
 
 #include "llvm/ADT/DenseSet.h"
@@ -34,9 +33,6 @@ Network::Network(Model &M, std::unique_ptr<Executor> Run, at::Device Device)
 
 llvm::Expected<std::unique_ptr<Network>> Network::create(Model &M, std::optional<TrainedPart> Part, at::Device Device,
                                                          bool Renormalize) {
-  unsigned Inputs = llvm::count_if(M.graph().inputs(), [](const Value *V) { return !V->isInitializer(); });
-  if (Inputs != 1)
-    return llvm::createStringError(fmt::format("expected a model with one input, got {}", Inputs));
   if (M.graph().outputs().empty())
     return llvm::createStringError("the model has no output");
   llvm::Expected<std::unique_ptr<Executor>> Run = Executor::create(M, Device);
@@ -103,9 +99,14 @@ void Network::takeOverNormalization(Node &N) {
   });
 }
 
+/// Operators that move elements and compute nothing: smooth masks pass them as bits do.
+static bool movesElements(const Node &N) {
+  static constexpr llvm::StringLiteral Types[] = {"Concat",  "Expand", "Flatten", "Gather",    "Identity",
+                                                  "Reshape", "Slice",  "Squeeze", "Transpose", "Unsqueeze"};
+  return N.domain().empty() && llvm::is_contained(Types, N.opType());
+}
+
 void Network::takeOverGates(std::optional<TrainedPart> Part) {
-  // Values between a DReLU and its users: a smooth mask must not be rounded to bits on the way.
-  llvm::DenseSet<const Value *> IsMask;
   for (Node &N : M.graph()) {
     if (isDReLU(N)) {
       auto &Mask = *Masks.emplace_back(&N, std::make_unique<TrainedMask>(N)).second;
@@ -124,12 +125,28 @@ void Network::takeOverGates(std::optional<TrainedPart> Part) {
       Exec->overrideNode(
           &N, [&Share](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> { return {Share.apply(In)}; });
     } else if (llvm::any_of(N.inputs(), [&](const Value *V) { return V && IsMask.contains(V); })) {
-      for (const Value *Output : N.outputs())
-        IsMask.insert(Output);
-      if (N.is("Cast"))
-        Exec->overrideNode(&N, [](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> { return {In[0]}; });
+      if (movesElements(N))
+        IsMask.insert(N.output());
+      else
+        takeOverUserOfMask(N);
     }
   }
+}
+
+/// A Cast to float lets a smooth mask through; any other operator gets its bits.
+void Network::takeOverUserOfMask(Node &N) {
+  Exec->overrideNode(&N, [this, &N](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> {
+    bool ToFloat = N.is("Cast") && N.intAttribute("to", 0) == static_cast<int64_t>(ElementType::Float32);
+    if (ToFloat && Mode.Sharpness != 0)
+      return {In[0]};
+    std::vector<at::Tensor> Inputs = In.vec();
+    for (unsigned I = 0; I < N.numInputs(); ++I)
+      if (N.input(I) && IsMask.contains(N.input(I)) && at::isFloatingType(Inputs[I].scalar_type()))
+        Inputs[I] = Inputs[I].gt(0.5);
+    llvm::Expected<std::vector<at::Tensor>> Outputs = executeNode(N, Inputs);
+    TORCH_CHECK(Outputs, llvm::toString(Outputs.takeError()));
+    return std::move(*Outputs);
+  });
 }
 
 uint64_t Network::numTrained() const {

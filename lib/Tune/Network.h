@@ -14,6 +14,7 @@
 #include "deepshare/Exec/Exec.h"
 #include "deepshare/Tune/Training.h"
 
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/Error.h"
 
@@ -75,6 +76,7 @@ private:
   void openNormalizations();
   llvm::Error findTensors(std::optional<TrainedPart> Part);
   void takeOverGates(std::optional<TrainedPart> Part);
+  void takeOverUserOfMask(Node &N);
   void takeOverNormalization(Node &N);
 
   Model &M;
@@ -87,6 +89,8 @@ private:
   llvm::MapVector<const Value *, std::unique_ptr<OpenNormalization>> Open; ///< by the convolution's output
   std::vector<std::pair<Node *, std::unique_ptr<TrainedMask>>> Masks;
   std::vector<std::pair<Node *, std::unique_ptr<TrainedShare>>> Shares;
+  /// Masks, wherever they were moved to: while gates are smooth these are numbers between 0 and 1, not bits.
+  llvm::DenseSet<const Value *> IsMask;
   const Value *LogitsValue = nullptr;
   std::vector<const Value *> WatchedValues;
   RunMode Mode;

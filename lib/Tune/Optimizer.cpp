@@ -6,7 +6,9 @@
 
 #include "Optimizer.h"
 
-#include "Guard.h"
+#include "Identity.h"
+
+#include "deepshare/Exec/Guard.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -97,10 +99,10 @@ llvm::Expected<RunState> Optimizer::load(llvm::StringRef Path, llvm::StringRef I
     RunState State;
     Archive.read("identity", Read);
     State.Identity = Read.toStringRef();
-    if (State.Identity != Identity)
+    if (std::string Others = differences(State.Identity, Identity); !Others.empty())
       return llvm::createStringError(llvm::inconvertibleErrorCode(),
-                                     Path + ": is the checkpoint of a training with another model or other options; "
-                                            "remove it to start anew");
+                                     Path + ": is the checkpoint of a training with " + Others +
+                                         "; remove it to start anew, or give another file");
     State.Step = ReadInt("step");
     State.Loader.Epoch = ReadInt("epoch");
     State.Loader.Position = ReadInt("position");

@@ -11,10 +11,11 @@
 
 #include "deepshare/Tune/Repair.h"
 
-#include "Guard.h"
 #include "LinearLayer.h"
 #include "Stepper.h"
 
+#include "deepshare/Exec/Guard.h"
+#include "deepshare/Exec/ImageInput.h"
 #include "deepshare/IR/ShareOps.h"
 
 #include "llvm/ADT/DenseSet.h"
@@ -69,36 +70,11 @@ private:
   // Images
   //===--------------------------------------------------------------------===//
 
-  /// Checks that the images fit the model's one input, and takes over its batch if that is fixed.
-  llvm::Error checkInput(const ImageSet &Images) {
-    llvm::SmallVector<const Value *, 1> Inputs;
-    for (const Value *Input : M.graph().inputs())
-      if (!Input->isInitializer())
-        Inputs.push_back(Input);
-    if (Inputs.size() != 1)
-      return llvm::createStringError(
-          fmt::format("repair needs a model with one input, this one has {}", Inputs.size()));
-    const std::optional<TensorType> &Type = Inputs.front()->type();
-    if (!Type || !Type->Dims)
-      return llvm::Error::success();
-    llvm::ArrayRef<Dim> Dims(*Type->Dims);
-    bool Fits = Type->Element == ElementType::Float32 && Dims.size() == Images.shape().size() + 1;
-    for (unsigned I = 0; Fits && I < Images.shape().size(); ++I)
-      Fits = !Dims[I + 1].isFixed() || Dims[I + 1].size() == Images.shape()[I];
-    if (Fits && Dims[0].isFixed()) {
-      Fits = Dims[0].size() > 0;
-      Options.Batch = static_cast<unsigned>(Dims[0].size());
-    }
-    if (!Fits)
-      return llvm::createStringError(fmt::format("the model's input '{}' is {}, but the images are float[{}]",
-                                                 Inputs.front()->name().str(), Type->str(),
-                                                 fmt::join(Images.shape(), ",")));
-    return llvm::Error::success();
-  }
-
   llvm::Error loadImages(const ImageSet &Images) {
-    if (llvm::Error E = checkInput(Images))
-      return E;
+    llvm::Expected<ImageInput> Input = findImageInput(M, Images.shape());
+    if (!Input)
+      return Input.takeError();
+    Options.Batch = static_cast<unsigned>(Input->Batch.value_or(Options.Batch));
     uint64_t Count = Options.Images ? std::min(Options.Images, Images.size()) : Images.size();
     uint64_t PerImage = peakActivationBytes(M.graph()) + peakActivationBytes(Old.model().graph());
     Count = std::min(Count, Options.Memory / std::max<uint64_t>(PerImage, 1));
@@ -221,6 +197,10 @@ private:
 
   llvm::Error fitLayer(Node &N, llvm::ArrayRef<at::Tensor> Wanted) {
     std::optional<LinearLayer> Layer = LinearLayer::match(N);
+    if (NormalEquations::memoryToFit(Layer->features(), Layer->outputs()) > Options.Memory) {
+      ++Result.TooLarge;
+      return llvm::Error::success();
+    }
     const std::vector<at::Tensor> &Inputs = New.value(N.input(0));
     int64_t Rows = static_cast<int64_t>(Options.Rows / Inputs.size());
     RepairedLayer Row{N.output()->name().str(), 0, 0, 0};
@@ -329,5 +309,5 @@ private:
 llvm::Expected<RepairResult> deepshare::repairModel(Model &M, const Model &Original, const ImageSet &Images,
                                                     const RepairOptions &Options) {
   c10::InferenceMode Guard;
-  return tune::guarded("repair", [&] { return Repairer(M, Original, Options).run(Images); });
+  return guarded("repair", [&] { return Repairer(M, Original, Options).run(Images); });
 }

@@ -6,18 +6,18 @@
 
 #include "deepshare/Tune/Training.h"
 
-#include "Guard.h"
+#include "Identity.h"
 #include "Loss.h"
 #include "Network.h"
 #include "Optimizer.h"
+#include "TrainingCheck.h"
 
 #include "deepshare/Data/BatchLoader.h"
-#include "deepshare/IR/Fingerprint.h"
+#include "deepshare/Exec/Device.h"
+#include "deepshare/Exec/Guard.h"
 #include "deepshare/Tune/Communicator.h"
 
-#include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
-#include "llvm/Support/SHA256.h"
 
 #include <fmt/format.h>
 
@@ -49,65 +49,11 @@ double sharpness(const TrainingOptions &O, uint64_t Step) {
   return O.FirstSharpness * std::pow(O.LastSharpness / O.FirstSharpness, static_cast<double>(Step) / Smooth);
 }
 
-llvm::Error checkOptions(const TrainingOptions &O, const Model *Teacher, const ImageSet &Images) {
-  auto Fail = [](const std::string &Reason) { return llvm::createStringError(Reason); };
-  if (O.Steps == 0 || O.WarmupSteps >= O.Steps)
-    return Fail(fmt::format("{} steps with {} for warm-up leave nothing to train", O.Steps, O.WarmupSteps));
-  struct {
-    const char *Name;
-    double Value, Least, Most;
-  } const Ranges[] = {
-      {"learning rate", O.LearningRate, 0, INFINITY},
-      {"momentum", O.Momentum, 0, 1},
-      {"weight decay", O.WeightDecay, 0, INFINITY},
-      {"clipping norm", O.ClipNorm, 0, INFINITY},
-      {"decay of the moving average", O.EmaDecay, 0, 1},
-      {"temperature", O.Temperature, 1e-3, 1e3},
-      {"weight of the teacher", O.TeacherWeight, 0, INFINITY},
-      {"weight of the activations", O.ActivationWeight, 0, INFINITY},
-      {"weight of the labels", O.LabelWeight, 0, INFINITY},
-      {"label smoothing", O.LabelSmoothing, 0, 1},
-      {"smooth part", O.SmoothPart, 0, 1},
-      {"first sharpness", O.FirstSharpness, 1e-3, 1e6},
-      {"last sharpness", O.LastSharpness, 1e-3, 1e6},
-  };
-  for (const auto &R : Ranges)
-    if (!std::isfinite(R.Value) || R.Value < R.Least || R.Value > R.Most)
-      return Fail(fmt::format("expected a {} from {} to {}, got {}", R.Name, R.Least, R.Most, R.Value));
-  bool UsesTeacher = Teacher && (O.TeacherWeight > 0 || O.ActivationWeight > 0);
-  if (!UsesTeacher && O.LabelWeight == 0)
-    return Fail("nothing to train for: give a teacher, or labels and a weight for them");
-  for (const ImageSet *Set : {&Images, O.HeldOut})
-    if (Set && !Set->hasLabels() && (Set == &Images ? O.LabelWeight > 0 : !Teacher))
-      return Fail(Set == &Images ? "training for labels needs images with labels"
-                                 : "held-out images without labels need a teacher");
-  return llvm::Error::success();
-}
-
-/// Names the model with its weights, the data and every option that the course of the training depends on.
-std::string trainingIdentity(const Model &M, const ImageSet &Images, const TrainingOptions &O) {
-  std::string Text = structureFingerprint(M);
-  const Augmentation &A = O.Augment;
-  Text += fmt::format("/{}/{}/{}/{}/{}/{}/{}/{}", O.Steps, O.BatchSize, O.Seed, int(O.Train), int(O.Optimizer),
-                      O.LearningRate, O.WarmupSteps, O.Momentum);
-  Text += fmt::format("/{}/{}/{}/{}/{}/{}/{}/{}", O.WeightDecay, O.ClipNorm, O.EmaDecay, O.TeacherWeight, O.Temperature,
-                      O.ActivationWeight, O.LabelWeight, O.LabelSmoothing);
-  Text += fmt::format("/{}/{}/{}/{}/{}/{}/{}", O.SmoothPart, O.FirstSharpness, O.LastSharpness, A.Flip, A.CropPadding,
-                      A.Cutout, A.MixupAlpha);
-  Text += fmt::format("/{}/{}/{}", O.Renormalize, Images.size(), O.Processes ? O.Processes->size() : 1);
-  llvm::SHA256 Hash;
-  Hash.update(Text);
-  for (const Value *Init : M.graph().initializers())
-    if (const Tensor *T = Init->initializer())
-      Hash.update(llvm::StringRef(T->bytes().data(), T->bytes().size()));
-  return llvm::toHex(Hash.final(), /*LowerCase=*/true);
-}
-
 /// One training from start to end.
 class Trainer {
 public:
-  Trainer(Model &M, const ImageSet &Images, const TrainingOptions &Options)
-      : M(M), Images(Images), Options(Options), Device(at::kCPU), Identity(trainingIdentity(M, Images, Options)) {}
+  Trainer(Model &M, const ImageSet &Images, const TrainingOptions &Options, at::Device Device)
+      : M(M), Images(Images), Options(Options), Device(Device) {}
 
   llvm::Error prepare(const Model *TeacherModel);
   llvm::Expected<TrainingResult> train(const std::function<void(const TrainingStep &)> &Report);
@@ -127,7 +73,7 @@ private:
   const ImageSet &Images;
   const TrainingOptions &Options;
   at::Device Device;
-  /// Of the checkpoints.
+  /// Of the checkpoints; empty without.
   std::string Identity;
   std::unique_ptr<Model> TeacherCopy;
   std::unique_ptr<Network> Student, Teacher;
@@ -138,6 +84,8 @@ private:
 };
 
 llvm::Error Trainer::prepare(const Model *TeacherModel) {
+  if (!Options.Checkpoint.empty())
+    Identity = trainingIdentity(M, TeacherModel, Images, Options);
   llvm::Expected<std::unique_ptr<Network>> Made = Network::create(M, Options.Train, Device, Options.Renormalize);
   if (!Made)
     return Made.takeError();
@@ -223,7 +171,7 @@ llvm::Expected<double> Trainer::combine(double Loss) {
   if (!Options.Processes)
     return Loss;
   at::NoGradGuard NoGrad;
-  std::vector<at::Tensor> Parts{at::full({1}, Loss)};
+  std::vector<at::Tensor> Parts{at::full({1}, Loss, at::TensorOptions(at::kFloat).device(Device))};
   for (const StateTensor &P : Student->parameters())
     if (P.Value.grad().defined())
       Parts.push_back(P.Value.grad().flatten());
@@ -396,9 +344,12 @@ llvm::Expected<TrainingResult> Trainer::train(const std::function<void(const Tra
 llvm::Expected<TrainingResult> deepshare::trainModel(Model &M, const Model *Teacher, const ImageSet &Images,
                                                      const TrainingOptions &Options,
                                                      const std::function<void(const TrainingStep &)> &Report) {
-  if (llvm::Error E = checkOptions(Options, Teacher, Images))
+  if (llvm::Error E = checkTraining(M, Teacher, Images, Options))
     return E;
-  Trainer Run(M, Images, Options);
+  llvm::Expected<at::Device> Device = openDevice(Options.Device);
+  if (!Device)
+    return Device.takeError();
+  Trainer Run(M, Images, Options, *Device);
   if (llvm::Error E = Run.prepare(Teacher))
     return E;
   return Run.train(Report);

@@ -60,20 +60,33 @@ net (float[N,2,6,6] x, float[4,2,3,3] w1, float[4,4,3,3] w2, float[4,4,3,3] w3, 
   logits = Gemm <transB = 1> (flat, w4)
 })";
 
+/// A model whose inputs after the first become random weights.
+std::unique_ptr<Model> withWeights(llvm::StringRef Text) {
+  std::unique_ptr<Model> M = llvm::cantFail(parseModelText(Text, "test"));
+  Random Numbers({7, 7});
+  for (Value *Input : M->graph().inputs().drop_front().vec()) {
+    std::vector<int64_t> Dims;
+    for (const Dim &D : *Input->type()->Dims)
+      Dims.push_back(D.size());
+    std::vector<float> Values(*numElements(Dims));
+    for (float &Weight : Values)
+      Weight = static_cast<float>(Numbers.uniform() - 0.5);
+    M->graph().setDefault(Input, Tensor::of<float>(Dims, Values));
+  }
+  return M;
+}
+
+Node &producerOf(Model &M, llvm::StringRef Output) {
+  for (Node &N : M.graph())
+    if (N.output()->name() == Output)
+      return N;
+  llvm_unreachable("no such layer");
+}
+
 class RepairTest : public testing::Test {
 protected:
   void SetUp() override {
-    Original = llvm::cantFail(parseModelText(Architecture, "test"));
-    Random Numbers({7, 7});
-    for (Value *Input : Original->graph().inputs().drop_front().vec()) {
-      std::vector<int64_t> Dims;
-      for (const Dim &D : *Input->type()->Dims)
-        Dims.push_back(D.size());
-      std::vector<float> Values(*numElements(Dims));
-      for (float &Weight : Values)
-        Weight = static_cast<float>(Numbers.uniform() - 0.5);
-      Original->graph().setDefault(Input, Tensor::of<float>(Dims, Values));
-    }
+    Original = withWeights(Architecture);
     Rewritten = Original->clone();
   }
 
@@ -106,10 +119,20 @@ protected:
   }
 
   static const Tensor &weightsOf(Model &M, llvm::StringRef Output) {
-    for (const Node &N : M.graph())
-      if (N.output()->name() == Output)
-        return *N.input(1)->initializer();
-    llvm_unreachable("no such layer");
+    return *producerOf(M, Output).input(1)->initializer();
+  }
+
+  /// Spoils the weights of \p Layer, behind a second gate of the same channels, which changes nothing but the graph:
+  /// the layer sees the original's inputs, and least squares recovers its weights.
+  void spoil(llvm::StringRef Gate, llvm::StringRef Layer) {
+    Value *Gated = producerOf(*Rewritten, Gate).output();
+    Value *Twice = Rewritten->graph().insert(std::next(Gated->producer()->getIterator()), "Relu", {Gated}, "twice");
+    Gated->replaceUsesIf(Twice, [&](const Use &U) { return U.User != Twice->producer(); });
+    const Tensor &Right = weightsOf(*Original, Layer);
+    std::vector<float> Wrong = Right.toVector<float>();
+    for (float &Weight : Wrong)
+      Weight *= 1.5f;
+    producerOf(*Rewritten, Layer).input(1)->setInitializer(Tensor::of<float>(Right.dims(), Wrong));
   }
 
   std::unique_ptr<Model> Original, Rewritten;
@@ -138,25 +161,54 @@ TEST_F(RepairTest, LeavesAModelWithoutSharingAsItIs) {
 }
 
 TEST_F(RepairTest, FindsTheWeightsThatGiveTheOriginal) {
-  // A second gate of the same channel changes nothing but the graph: c2 sees the original's inputs, its weights are
-  // wrong, and least squares recovers them.
   share(0, 1, 0);
-  Value *Gated = nullptr;
-  for (Node &N : Rewritten->graph())
-    if (N.output()->name() == "r1")
-      Gated = N.output();
-  Value *Twice = Rewritten->graph().insert(std::next(Gated->producer()->getIterator()), "Relu", {Gated}, "twice");
-  Gated->replaceUsesIf(Twice, [&](const Use &U) { return U.User != Twice->producer(); });
-  const Tensor &Right = weightsOf(*Original, "c2");
-  std::vector<float> Wrong = Right.toVector<float>();
-  for (float &Weight : Wrong)
-    Weight *= 1.5f;
-  for (Node &N : Rewritten->graph())
-    if (N.output()->name() == "c2")
-      N.input(1)->setInitializer(Tensor::of<float>(Right.dims(), Wrong));
+  spoil("r1", "c2");
   EXPECT_GT(error(), 1e-3);
   repair();
   EXPECT_LT(error(), 1e-6);
+}
+
+class RepairedConvolution : public RepairTest, public testing::WithParamInterface<const char *> {
+protected:
+  void SetUp() override {
+    Original =
+        withWeights(std::string(R"(<ir_version: 10, opset_import: ["" : 17]> net (float[N,2,6,6] x, )") + GetParam());
+    Rewritten = Original->clone();
+  }
+};
+
+TEST_P(RepairedConvolution, GetsItsWeightsBack) {
+  spoil("r", "y");
+  EXPECT_GT(error(), 1e-3);
+  repair();
+  EXPECT_LT(error(), 1e-6);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, RepairedConvolution,
+    testing::Values(
+        R"(float[4,1,3,2] w, float[4] b) => (float[N,A,B,C] y) { r = Relu (x)
+           y = Conv <group = 2, strides = [2, 1], dilations = [1, 2], pads = [1, 0, 0, 2]> (r, w, b) })",
+        R"(float[3,2,3] w) => (float[N,A,B] y) { r = Relu (x)  s = Constant <value_ints = [0, 2, 36]> ()
+           t = Reshape (r, s)  y = Conv <strides = [2], pads = [1, 2]> (t, w) })",
+        R"(float[3,2,2,2,3] w, float[3] b) => (float[N,A,B,C,D] y) { r = Relu (x)
+           s = Constant <value_ints = [0, 2, 3, 3, 4]> ()  t = Reshape (r, s)
+           y = Conv <pads = [1, 0, 1, 0, 1, 1]> (t, w, b) })",
+        R"(float[2,3,3,2] w, float[3] b) => (float[N,A,B,C] y) { r = Relu (x)
+           y = ConvTranspose <strides = [2, 3], dilations = [2, 1], pads = [1, 0, 0, 1], output_padding = [1, 0]>
+             (r, w, b) })",
+        R"(float[2,3,3,3] w) => (float[N,A,B,C] y) { r = Relu (x)
+           y = ConvTranspose <group = 2, strides = [2, 2], pads = [1, 1, 1, 1]> (r, w) })"));
+
+TEST_F(RepairTest, LeavesLayersThatDoNotFitTheMemory) {
+  share(1, 0.5f, 0.25f);
+  RepairOptions Options;
+  // Enough for two batches and for the convolutions' 37 inputs, not for the matrix's 145.
+  Options.Memory = 600'000;
+  Options.Batch = 8;
+  RepairResult Result = llvm::cantFail(repairModel(*Rewritten, *Original, Noise(512, 1), Options));
+  EXPECT_EQ(Result.TooLarge, 1u);
+  EXPECT_EQ(weightsOf(*Rewritten, "logits"), weightsOf(*Original, "logits"));
 }
 
 TEST_F(RepairTest, NeedsTwoBatchesOfImages) {

@@ -236,6 +236,24 @@ TEST(Training, SharedGatesFollowTheTeacherWithoutLabels) {
   }
 }
 
+/// A mask may go to any operator: where it cannot be smooth, that operator gets its bits.
+TEST(Training, MasksOfOtherOperatorsAreBits) {
+  std::unique_ptr<Model> M = initialized(Architecture);
+  Graph &G = M->graph();
+  Node *Gate = llvm::find_if(G, [](const Node &N) { return N.is("Relu"); })->output()->producer();
+  auto Before = Graph::iteratorTo(Gate);
+  Value *X = Gate->input(0);
+  Value *Closed = G.insert(Before, "Not", {insertDReLU(Before, X, 1, "open")}, "closed");
+  Value *Zero = G.addInitializer("zero", Tensor::of<float>({}, {0}));
+  Value *Y = G.insert(Before, "Where", {Closed, Zero, X}, "chosen");
+  Gate->output()->replaceAllUsesWith(Y);
+  G.erase(Gate);
+  Quadrants Images(2000);
+  TrainingOptions Options = fromLabels();
+  Options.HeldOut = &Images;
+  EXPECT_GT(*train(*M, nullptr, Images, Options).Accuracy, 0.95);
+}
+
 TEST(Training, SlopesAlone) {
   std::unique_ptr<Model> Teacher = initialized(Architecture), Student = shared(*Teacher);
   Quadrants Images(500);
@@ -306,13 +324,39 @@ TEST_P(Interrupted, GoesOnToTheSameWeights) {
   EXPECT_EQ(weights(*Second), weights(*Whole));
 
   Options.LearningRate = 0.2;
-  EXPECT_THAT(errorOf(*Second, nullptr, Images, Options), HasSubstr("is the checkpoint of a training with another"));
+  EXPECT_THAT(errorOf(*Second, nullptr, Images, Options),
+              HasSubstr("is the checkpoint of a training with another model, other options;"));
   std::error_code Code;
   {
     llvm::raw_fd_ostream Damaged(Options.Checkpoint, Code);
     Damaged << "PK damaged";
   }
   EXPECT_THAT(errorOf(*Second, nullptr, Images, Options), HasSubstr("checkpoint " + Options.Checkpoint));
+  llvm::sys::fs::remove_directories(Folder);
+}
+
+TEST(Training, RefusesTheCheckpointOfAnotherTraining) {
+  Quadrants Images(300), OtherImages(301);
+  TrainingOptions Options = fromLabels(10);
+  llvm::SmallString<128> Folder;
+  ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("deepshare-tune", Folder));
+  Options.Checkpoint = (Folder + "/checkpoint").str();
+  Options.CheckpointEvery = 5;
+  std::unique_ptr<Model> M = initialized(Architecture), Teacher = initialized(Architecture, 2),
+                         OtherTeacher = initialized(Architecture, 3);
+  train(*M, Teacher.get(), Images, Options);
+
+  auto Resume = [&](const Model *WithTeacher, const ImageSet &With, uint64_t Seed = 1) {
+    std::unique_ptr<Model> Fresh = initialized(Architecture, Seed);
+    return errorOf(*Fresh, WithTeacher, With, Options);
+  };
+  EXPECT_EQ(Resume(Teacher.get(), Images), "");
+  EXPECT_THAT(Resume(OtherTeacher.get(), Images), HasSubstr("of a training with another teacher; remove it"));
+  EXPECT_THAT(Resume(nullptr, Images), HasSubstr("of a training with another teacher; remove it"));
+  EXPECT_THAT(Resume(Teacher.get(), OtherImages), HasSubstr("of a training with other images; remove it"));
+  EXPECT_THAT(Resume(Teacher.get(), Images, 2), HasSubstr("of a training with another model; remove it"));
+  Options.Augment.MixupAlpha = 1;
+  EXPECT_THAT(Resume(OtherTeacher.get(), Images), HasSubstr("with another teacher, other options; remove it"));
   llvm::sys::fs::remove_directories(Folder);
 }
 
@@ -336,8 +380,22 @@ TEST(Training, Errors) {
   Options.LabelWeight = 1;
   EXPECT_THAT(errorOf(*M, nullptr, NoLabels, Options), HasSubstr("needs images with labels"));
   Options.Momentum = 1.5;
-  EXPECT_EQ(errorOf(*M, nullptr, Images, Options), "expected a momentum from 0 to 1, got 1.5");
+  EXPECT_EQ(errorOf(*M, nullptr, Images, Options), "expected a momentum from 0 to 0.9999, got 1.5");
   Options.Momentum = 0.9;
+  Options.LearningRate = -1;
+  EXPECT_EQ(errorOf(*M, nullptr, Images, Options), "expected a learning rate from 0 to inf, got -1");
+  Options.LearningRate = 0.1;
+  Options.WarmupSteps = 400;
+  EXPECT_EQ(errorOf(*M, nullptr, Images, Options), "300 steps with 400 for warm-up leave nothing to train");
+  Options.WarmupSteps = 0;
+  Options.BatchSize = 0;
+  EXPECT_EQ(errorOf(*M, nullptr, Images, Options), "expected a batch of 1 image or more, got 0");
+  Options.BatchSize = 128;
+  Options.Device = "tpu";
+  EXPECT_EQ(errorOf(*M, nullptr, Images, Options), "device 'tpu': expected cpu, cuda, or cuda:n for GPU number n");
+  Options.Device = "cuda:4095";
+  EXPECT_THAT(errorOf(*M, nullptr, Images, Options), HasSubstr("device 'cuda:4095': "));
+  Options.Device = "cpu";
   Options.Steps = 0;
   EXPECT_THAT(errorOf(*M, nullptr, Images, Options), HasSubstr("leave nothing to train"));
   Options.Steps = 10;
@@ -349,7 +407,15 @@ g (float[N,2] x, float[2,1] w) => (float[N,1] y) { y = MatMul(x, w) })");
   EXPECT_THAT(errorOf(*One, nullptr, Images, Options), HasSubstr("but the model has outputs for 1 classes"));
   std::unique_ptr<Model> Wide = initialized(R"(<ir_version: 8, opset_import: ["" : 17]>
 g (float[N,3] x, float[3,2] w) => (float[N,2] y) { y = MatMul(x, w) })");
-  EXPECT_THAT(errorOf(*Wide, nullptr, Images, Options), HasSubstr("input 'x': expected float[N,3], got float[128,2]"));
+  EXPECT_THAT(errorOf(*Wide, nullptr, Images, Options),
+              HasSubstr("the model's input 'x' is float[N,3], but the images are float[2]"));
+  std::unique_ptr<Model> Single = initialized(R"(<ir_version: 8, opset_import: ["" : 17]>
+g (float[1,2] x, float[2,2] w) => (float[1,2] y) { y = MatMul(x, w) })");
+  EXPECT_THAT(errorOf(*Single, nullptr, Images, Options),
+              HasSubstr("input 'x' takes 1 images at a time, but batches have 10"));
+  Quadrants None(0);
+  Options.HeldOut = &None;
+  EXPECT_EQ(errorOf(*M, nullptr, Images, Options), "there is no held-out image");
 }
 
 } // namespace

@@ -7,6 +7,7 @@
 #include "Options.h"
 
 #include "common/CommandLine.h"
+#include "common/ImageOptions.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
@@ -21,20 +22,16 @@ static constexpr llvm::StringLiteral Overview =
 llvm::Expected<RunOptions> deepshare::parseCommandLine(int Argc, const char *const *Argv) {
   removeForeignOptions();
   RunOptions Result;
-  std::string Mean, Std;
   cl::OptionCategory Category("ds-run options");
   cl::opt<std::string, true> Model(cl::Positional, cl::desc("<model.onnx>"), cl::location(Result.Model),
                                    cl::cat(Category));
   cl::list<std::string, std::vector<std::string>> Inputs(
       "input", cl::desc("An input's array: name=file.npy, or file.npz with arrays named like the inputs"),
       cl::value_desc("array"), cl::location(Result.Inputs), cl::cat(Category));
-  cl::opt<std::string, true> Images(
-      "images", cl::desc("Images: .npy, .npz, MNIST idx, CIFAR binary, or a folder of PNG or JPEG files"),
-      cl::value_desc("path"), cl::location(Result.Images), cl::cat(Category));
-  cl::opt<std::string, true> MeanText("mean", cl::desc("Mean of each channel, for images scaled to 0..1"),
-                                      cl::value_desc("a,b,c"), cl::location(Mean), cl::cat(Category));
-  cl::opt<std::string, true> StdText("std", cl::desc("Standard deviation of each channel"), cl::value_desc("a,b,c"),
-                                     cl::location(Std), cl::cat(Category));
+  std::string ImagesText = std::string("Images: ") + ImageFormats;
+  cl::opt<std::string, true> Images("images", cl::desc(ImagesText), cl::value_desc("path"), cl::location(Result.Images),
+                                    cl::cat(Category));
+  NormalizationOptions Norm(Category);
   cl::opt<uint64_t, true> Limit("limit", cl::desc("Use the first n images only; 0: all"), cl::value_desc("n"),
                                 cl::location(Result.Limit), cl::cat(Category));
   cl::opt<uint64_t, true> Batch("batch", cl::desc("Images a run (128), unless the model says how many"),
@@ -56,12 +53,9 @@ llvm::Expected<RunOptions> deepshare::parseCommandLine(int Argc, const char *con
     return llvm::createStringError("--input and --images exclude each other");
   if (Result.Batch == 0)
     return llvm::createStringError("--batch: expected 1 or more, got 0");
-  llvm::Expected<std::vector<float>> Means = parseNumbers("mean", Mean);
-  if (!Means)
-    return Means.takeError();
-  llvm::Expected<std::vector<float>> Deviations = parseNumbers("std", Std);
-  if (!Deviations)
-    return Deviations.takeError();
-  Result.Norm = {std::move(*Means), std::move(*Deviations)};
+  llvm::Expected<Normalization> Read = Norm.normalization();
+  if (!Read)
+    return Read.takeError();
+  Result.Norm = std::move(*Read);
   return Result;
 }

@@ -7,6 +7,7 @@
 #include "Options.h"
 
 #include "../common/CommandLine.h"
+#include "../common/ImageOptions.h"
 
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
@@ -41,16 +42,14 @@ llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *co
   removeForeignOptions();
   TuneOptions Result;
   TrainingOptions &T = Result.Training;
-  std::string Mean, Std, Init;
   cl::opt<std::string, true> Model(cl::Positional, cl::desc("<model.onnx>"), cl::location(Result.Model), cl::Required,
                                    cl::cat(category()));
   Text Output("o", Result.Output, "Write the tuned model here: ONNX text for .onnxtxt, else binary", "file");
   Text Teacher("teacher", Result.Teacher, "The model to follow: the one before gates were shared", "file");
-  Text Images("images", Result.Images,
-              "Training images: .npy, .npz, MNIST idx, CIFAR binary, or a folder of PNG or JPEG files", "path");
+  std::string TrainingImages = std::string("Training images: ") + ImageFormats;
+  Text Images("images", Result.Images, TrainingImages, "path");
   Text HeldOut("held-out", Result.HeldOut, "Images to measure accuracy on; never trained on", "path");
-  Text MeanText("mean", Mean, "Mean of each channel, for images scaled to 0..1", "a,b,c");
-  Text StdText("std", Std, "Standard deviation of each channel", "a,b,c");
+  NormalizationOptions Norm(category());
   cl::opt<bool> RandomInit("random-init", cl::desc("Start from random weights; inputs after the first are parameters"),
                            cl::cat(category()));
 
@@ -58,6 +57,7 @@ llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *co
   Option<uint64_t> Epochs("epochs", Result.Epochs, "Rounds over the images, in place of --steps");
   Option<uint64_t> Batch("batch", T.BatchSize, "Images a step");
   Option<uint64_t> Seed("seed", T.Seed, "Of all random choices");
+  Text Device("device", T.Device, "Where to compute: cpu, cuda, or cuda:n for GPU number n", "name");
   Option<unsigned> Threads("loader-threads", T.LoaderThreads, "Background threads that read images");
   cl::opt<OptimizerKind, true> Optimizer(
       "optimizer", cl::location(T.Optimizer), cl::init(T.Optimizer), cl::desc("How weights move"),
@@ -108,21 +108,18 @@ llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *co
   if (llvm::Error E = parseOptions("ds-tune", Overview, Argc, Argv))
     return E;
   Result.RandomInit = RandomInit;
-  llvm::Expected<std::vector<float>> Means = parseNumbers("mean", Mean);
-  if (!Means)
-    return Means.takeError();
-  llvm::Expected<std::vector<float>> Deviations = parseNumbers("std", Std);
-  if (!Deviations)
-    return Deviations.takeError();
-  Result.Norm = {std::move(*Means), std::move(*Deviations)};
+  llvm::Expected<Normalization> Read = Norm.normalization();
+  if (!Read)
+    return Read.takeError();
+  Result.Norm = std::move(*Read);
   if (Result.Images.empty())
     return llvm::createStringError("no training images: give --images");
   if (Result.Output.empty())
     return llvm::createStringError("nowhere to write the tuned model: give -o");
   if (Epochs.getNumOccurrences() && Steps.getNumOccurrences())
     return llvm::createStringError("give --steps or --epochs, not both");
-  if (T.BatchSize == 0 || T.CheckpointEvery == 0)
-    return llvm::createStringError("--batch and --checkpoint-every must be 1 or more");
+  if (T.BatchSize == 0)
+    return llvm::createStringError("--batch: expected 1 or more, got 0");
   if (Result.Teacher.empty() && !Labels.getNumOccurrences())
     T.LabelWeight = 1;
   if (!Result.Teacher.empty() && !Renormalize.getNumOccurrences())

@@ -38,7 +38,8 @@ struct RepairOptions {
   unsigned Batch = 64;     ///< images a run; a model of a fixed batch takes its own
   double HeldOut = 0.125;  ///< fraction of the batches that chooses lambda and decides whether a fit is kept
   uint64_t Rows = 1 << 17; ///< rows of A a layer at the most; positions are sampled beyond
-  /// Bound of the memory for activations in bytes: fewer images are used where they would pass it.
+  /// Bound of the memory for activations in bytes: fewer images are used where they would pass it. Also bounds the
+  /// equations of a layer: one with too many inputs for it keeps its weights.
   uint64_t Memory = uint64_t(2) << 30;
   /// Called after each layer with the layers done and the layers in all; may be empty.
   std::function<void(uint64_t, uint64_t)> Progress;
@@ -57,11 +58,13 @@ struct RepairResult {
   /// Whether anything was re-fitted.
   bool Changed = false;
   std::vector<RepairedLayer> Layers;
+  /// Layers whose equations did not fit the memory.
+  uint64_t TooLarge = 0;
 };
 
-/// Repairs \p M, which `share-gates` made of \p Original. Re-fits Conv (1-D and 2-D, any groups), Gemm and MatMul with
-/// constant weights, and the slopes of replicates and linear channels that are not 0, 1 or -1. Values correspond by
-/// name. Deterministic for a seed. Errors: an operator that lib/Exec cannot run, images of a wrong shape, fewer than
+/// Repairs \p M, which `share-gates` made of \p Original. Re-fits Conv and ConvTranspose (1-D to 3-D, any groups), Gemm
+/// and MatMul with constant weights, and the slopes of replicates and linear channels that are not 0, 1 or -1. Values
+/// correspond by name. Deterministic for a seed. Errors: an operator that lib/Exec cannot run, images of a wrong shape, fewer than
 /// two batches.
 llvm::Expected<RepairResult> repairModel(Model &M, const Model &Original, const ImageSet &Images,
                                          const RepairOptions &Options);

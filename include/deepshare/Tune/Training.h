@@ -43,6 +43,8 @@ struct TrainingOptions {
   uint64_t Steps = 300;
   uint64_t BatchSize = 128;
   uint64_t Seed = 0;
+  /// Where to compute, as openDevice() reads it.
+  std::string Device = "cpu";
   Augmentation Augment;
   /// Background threads that read images.
   unsigned LoaderThreads = 1;

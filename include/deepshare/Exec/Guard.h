@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef DEEPSHARE_LIB_TUNE_GUARD_H
-#define DEEPSHARE_LIB_TUNE_GUARD_H
+#ifndef DEEPSHARE_EXEC_GUARD_H
+#define DEEPSHARE_EXEC_GUARD_H
 
 #include "llvm/Support/Error.h"
 
@@ -13,7 +13,7 @@
 
 #include <utility>
 
-namespace deepshare::tune {
+namespace deepshare {
 
 /// Calls \p F, which returns an llvm::Error or llvm::Expected; what it throws becomes the error "<What>: <reason>".
 template <typename Function> auto guarded(llvm::StringRef What, Function F) -> decltype(F()) {
@@ -29,6 +29,6 @@ template <typename Function> auto guarded(llvm::StringRef What, Function F) -> d
   }
 }
 
-} // namespace deepshare::tune
+} // namespace deepshare
 
-#endif // DEEPSHARE_LIB_TUNE_GUARD_H
+#endif // DEEPSHARE_EXEC_GUARD_H
