@@ -13,15 +13,13 @@
 #include "deepshare/Analysis/Planner.h"
 #include "deepshare/IR/Fingerprint.h"
 
-#include <fmt/format.h>
-
 using namespace deepshare;
 
 namespace {
 class PlanGates : public Pass {
 public:
-  PlanGates(PlannerOptions Options, std::string Budget, std::optional<Network> Connection)
-      : Options(std::move(Options)), Budget(std::move(Budget)), Connection(Connection) {}
+  PlanGates(PlannerOptions Options, std::optional<Network> Connection)
+      : Options(std::move(Options)), Connection(Connection) {}
 
   llvm::Expected<bool> run(Model &M, PassContext &Context) override {
     if (!Context.Statistics)
@@ -41,14 +39,11 @@ public:
       return Result.takeError();
     Context.Plan = std::move(Result->Plan);
     Context.Plan->Model = structureFingerprint(M);
-    Context.Plan->Note = fmt::format("strategy {}, budget {}, {} images, seed {}", strategyName(Options.Search).str(),
-                                     Budget, Context.Statistics->Images, Context.Seed);
     return false;
   }
 
 private:
   PlannerOptions Options;
-  std::string Budget;
   std::optional<Network> Connection;
 };
 } // namespace
@@ -70,7 +65,7 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
   }
   Options.Limit = *Limit;
   Options.Search = *Search;
-  return std::make_unique<PlanGates>(std::move(Options), Given.get("budget").str(), Connection);
+  return std::make_unique<PlanGates>(std::move(Options), Connection);
 }
 
 PassInfo deepshare::planGatesPass() {

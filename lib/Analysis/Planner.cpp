@@ -69,6 +69,22 @@ Expected<Budget> deepshare::parseBudget(StringRef Text) {
   return Budget{Scale->first, false, Number * Scale->second};
 }
 
+std::string deepshare::budgetText(const Budget &Limit) {
+  if (Limit.IsFraction)
+    return fmt::format("{:.6g}%{}", 100 * Limit.Amount,
+                       Limit.Unit == BudgetUnit::Bytes     ? "bytes"
+                       : Limit.Unit == BudgetUnit::Seconds ? "s"
+                                                           : "");
+  if (Limit.Unit != BudgetUnit::Bytes)
+    return fmt::format("{:.10g}{}", Limit.Amount, Limit.Unit == BudgetUnit::Seconds ? "s" : "");
+  double Scale = Limit.Amount >= 1e9 ? 1e9 : Limit.Amount >= 1e6 ? 1e6 : Limit.Amount >= 1e3 ? 1e3 : 1;
+  return fmt::format("{:.10g}{}", Limit.Amount / Scale,
+                     Scale == 1e9   ? "GB"
+                     : Scale == 1e6 ? "MB"
+                     : Scale == 1e3 ? "kB"
+                                    : "B");
+}
+
 namespace {
 struct NamedStrategy {
   StringRef Name;
@@ -97,6 +113,13 @@ StringRef deepshare::strategyName(Strategy Value) {
     if (S.Value == Value)
       return S.Name;
   llvm_unreachable("unknown strategy");
+}
+
+std::vector<Strategy> deepshare::allStrategies() {
+  std::vector<Strategy> All;
+  for (const NamedStrategy &S : Strategies)
+    All.push_back(S.Value);
+  return All;
 }
 
 //===----------------------------------------------------------------------===//
@@ -506,6 +529,8 @@ Expected<PlanResult> deepshare::planSharing(ArrayRef<GateSite> Sites, const Gate
   PlanResult Result = Absolute >= Full ? P.unchanged() : P.plan(Absolute - Fixed);
   Result.Price = P.price(Result.Plan) + Fixed;
   Result.FullPrice = Full;
+  Result.Plan.Note = fmt::format("strategy {}, budget {}, {} images, seed {}", strategyName(Options.Search).str(),
+                                 budgetText(Limit), Statistics.Images, Options.Seed);
   if (Result.Price > Absolute * (1 + 1e-9))
     return makeError(fmt::format("no plan keeps the budget of {} {}: the cheapest found costs {}", Absolute,
                                  unitName(Limit.Unit).str(), Result.Price));

@@ -4,9 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ReportParts.h"
 #include "deepshare/Cost/CostReport.h"
-
-#include "llvm/Support/JSON.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -14,17 +13,6 @@
 using namespace deepshare;
 using llvm::ArrayRef;
 using llvm::StringRef;
-
-/// 1234567 as "1,234,567".
-static std::string grouped(double Number) {
-  std::string Digits = fmt::format("{:.0f}", Number), Text;
-  for (size_t I = 0; I < Digits.size(); ++I) {
-    if (I > 0 && (Digits.size() - I) % 3 == 0)
-      Text += ',';
-    Text += Digits[I];
-  }
-  return Text;
-}
 
 /// The end of a name that is longer than \p Width: exporters put the telling part last.
 static std::string shortened(StringRef Name, size_t Width) {
@@ -48,45 +36,39 @@ static std::string sourcesText(const SiteReport &Site, size_t Width) {
   return Text;
 }
 
-static void line(llvm::raw_ostream &OS, std::string Text) { OS << StringRef(Text).rtrim() << "\n"; }
-
-/// Three digits of a time, all of its whole seconds.
-static std::string secondsText(double Seconds) {
-  return Seconds < 100 ? fmt::format("{:.3g}", Seconds) : grouped(Seconds);
-}
-
 static void totalLine(llvm::raw_ostream &OS, StringRef What, double Before, double After, bool HasPlan,
-                      std::string (*Print)(double) = grouped) {
+                      std::string (*Print)(double) = groupedText) {
   std::string Text = fmt::format("{:<26} {:>15}", What.str(), Print(Before));
   if (HasPlan) {
     Text += fmt::format(" {:>15}", Print(After));
     if (Before > 0)
       Text += fmt::format(" {:>8.1f} %", 100 * (1 - After / Before));
   }
-  line(OS, Text);
+  writeLine(OS, Text);
 }
 
 void deepshare::printCostReport(const CostReport &Report, llvm::raw_ostream &OS) {
   bool HasPlan = Report.HasPlan;
   if (HasPlan) {
-    line(OS, fmt::format("{:<18} {:>11} {:>17} {:>17} {:>5} {:>5} {:>5} {}", "site", "shape", "DReLUs", "muxes",
-                         "proto", "repl", "lin", "gates from"));
+    writeLine(OS, fmt::format("{:<18} {:>11} {:>17} {:>17} {:>5} {:>5} {:>5} {}", "site", "shape", "DReLUs", "muxes",
+                              "proto", "repl", "lin", "gates from"));
     for (const SiteReport &Site : Report.Sites)
-      line(OS, fmt::format("{:<18} {:>11} {:>8} {:>8} {:>8} {:>8} {:>5} {:>5} {:>5} {}", shortened(Site.Name, 18),
-                           shapeText(Site.Shape), Site.Before.DReLUs, Site.After.DReLUs, Site.Before.Muxes,
-                           Site.After.Muxes, Site.Prototypes, Site.Replicates, Site.Linear, sourcesText(Site, 15)));
+      writeLine(OS,
+                fmt::format("{:<18} {:>11} {:>8} {:>8} {:>8} {:>8} {:>5} {:>5} {:>5} {}", shortened(Site.Name, 18),
+                            shapeText(Site.Shape), Site.Before.DReLUs, Site.After.DReLUs, Site.Before.Muxes,
+                            Site.After.Muxes, Site.Prototypes, Site.Replicates, Site.Linear, sourcesText(Site, 15)));
   } else {
-    line(OS,
-         fmt::format("{:<36} {:<12} {:>12} {:>12} {:>12} {:>10}", "site", "kind", "shape", "DReLUs", "muxes", "kB"));
+    writeLine(
+        OS, fmt::format("{:<36} {:<12} {:>12} {:>12} {:>12} {:>10}", "site", "kind", "shape", "DReLUs", "muxes", "kB"));
     for (const SiteReport &Site : Report.Sites)
-      line(OS, fmt::format("{:<36} {:<12} {:>12} {:>12} {:>12} {:>10}", shortened(Site.Name, 36), Site.Kind,
-                           shapeText(Site.Shape), Site.Before.DReLUs, Site.Before.Muxes,
-                           grouped(Site.Before.Bytes / 1000)));
+      writeLine(OS, fmt::format("{:<36} {:<12} {:>12} {:>12} {:>12} {:>10}", shortened(Site.Name, 36), Site.Kind,
+                                shapeText(Site.Shape), Site.Before.DReLUs, Site.Before.Muxes,
+                                groupedText(Site.Before.Bytes / 1000)));
   }
-  line(OS, "");
+  writeLine(OS, "");
   const CostTotals &Before = Report.Before, &After = Report.After;
-  line(OS, fmt::format("{:<26} {:>15}{}", "per image, " + Report.Model.Name, HasPlan ? "before" : "total",
-                       HasPlan ? fmt::format(" {:>15} {:>10}", "after", "saved") : std::string()));
+  writeLine(OS, fmt::format("{:<26} {:>15}{}", "per image, " + Report.Model.Name, HasPlan ? "before" : "total",
+                            HasPlan ? fmt::format(" {:>15} {:>10}", "after", "saved") : std::string()));
   totalLine(OS, "DReLUs", Before.Gates.DReLUs, After.Gates.DReLUs, HasPlan);
   totalLine(OS, "muxes", Before.Gates.Muxes, After.Gates.Muxes, HasPlan);
   totalLine(OS, "truncations of gates", Before.Gates.Truncations, After.Gates.Truncations, HasPlan);
@@ -106,26 +88,6 @@ void deepshare::printCostReport(const CostReport &Report, llvm::raw_ostream &OS)
 // JSON
 //===----------------------------------------------------------------------===//
 
-static void writeGates(llvm::json::OStream &Writer, const GateCost &Cost) {
-  Writer.attribute("drelus", int64_t(Cost.DReLUs));
-  Writer.attribute("muxes", int64_t(Cost.Muxes));
-  Writer.attribute("truncations", int64_t(Cost.Truncations));
-  Writer.attribute("gate_bytes", Cost.Bytes);
-}
-
-static void writeTotals(llvm::json::OStream &Writer, const CostTotals &Totals,
-                        const std::optional<Network> &Connection) {
-  writeGates(Writer, Totals.Gates);
-  Writer.attribute("linear_bytes", Totals.LinearBytes);
-  Writer.attribute("fixed_bytes", Totals.FixedBytes);
-  Writer.attribute("bytes", Totals.bytes());
-  Writer.attribute("comparison_steps", int64_t(Totals.ComparisonSteps));
-  Writer.attribute("comparison_rounds", Totals.ComparisonRounds);
-  Writer.attribute("rounds", Totals.Rounds);
-  if (Connection)
-    Writer.attribute("seconds", Totals.seconds(*Connection));
-}
-
 std::string deepshare::costReportJson(const CostReport &Report) {
   std::string Text;
   llvm::raw_string_ostream Stream(Text);
@@ -133,16 +95,7 @@ std::string deepshare::costReportJson(const CostReport &Report) {
   Writer.object([&] {
     Writer.attribute("format", "deepshare-cost-report");
     Writer.attribute("version", 1);
-    Writer.attributeObject("cost_model", [&] {
-      Writer.attribute("name", llvm::json::fixUTF8(Report.Model.Name));
-      Writer.attribute("source", llvm::json::fixUTF8(Report.Model.Source));
-      Writer.attribute("ring_bits", int64_t(Report.Model.RingBits));
-    });
-    if (Report.Connection)
-      Writer.attributeObject("network", [&] {
-        Writer.attribute("round_trip_s", Report.Connection->RoundTrip);
-        Writer.attribute("bytes_per_s", Report.Connection->BytesPerSecond);
-      });
+    writePrices(Writer, Report.Model, Report.Connection);
     Writer.attribute("planned", Report.HasPlan);
     Writer.attributeArray("sites", [&] {
       for (const SiteReport &Site : Report.Sites)

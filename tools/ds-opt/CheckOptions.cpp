@@ -10,12 +10,14 @@
 //===----------------------------------------------------------------------===//
 
 #include "Options.h"
+#include "Sweep.h"
 
 #include "deepshare/Analysis/Observation.h"
 #include "deepshare/Analysis/Planner.h"
 #include "deepshare/Support/Error.h"
 
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
 
 using namespace deepshare;
 using llvm::Error;
@@ -33,13 +35,21 @@ struct FlagUse {
 } // namespace
 
 /// Whatever runs passes.
-static constexpr unsigned AnyPass = PlanJob | ApplyJob | PipelineJob;
+static constexpr unsigned AnyPass = PlanJob | ApplyJob | PipelineJob | SweepJob;
+
+/// Whatever ends in a model.
+static constexpr unsigned AnyModel = PlanJob | ApplyJob | PipelineJob | CopyJob;
 
 static constexpr FlagUse Uses[] = {
-    {"calibrate-count", PlanJob | ApplyJob, "observe-gates{images=n}"},
+    {"calibrate-count", PlanJob | ApplyJob | SweepJob, "observe-gates{images=n}"},
     {"budget", PlanJob, "plan-gates{budget=...}"},
-    {"strategy", PlanJob, "plan-gates{strategy=...}"},
-    {"weights", PlanJob, "observe-gates{weights=...}"},
+    {"strategy", PlanJob | SweepJob, "plan-gates{strategy=...}"},
+    {"weights", PlanJob | SweepJob, "observe-gates{weights=...}"},
+    {"sweep", SweepJob, ""},
+    {"plot", SweepJob, ""},
+    {"plan", ApplyJob | PipelineJob, ""},
+    {"o", AnyModel, ""},
+    {"count", AnyModel, ""},
     {"repair", PlanJob | ApplyJob, "repair"},
     {"lower", PlanJob | ApplyJob, "lower-onnx"},
     {"save-plan", AnyPass, ""},
@@ -55,19 +65,21 @@ static constexpr FlagUse Uses[] = {
 
 /// The flags that ask for each job, as messages name them.
 static constexpr std::pair<Job, StringRef> JobFlags[] = {
-    {PlanJob, "--calibrate"}, {ApplyJob, "--plan"}, {PipelineJob, "--passes"}};
+    {PlanJob, "--calibrate"}, {ApplyJob, "--plan"}, {PipelineJob, "--passes"}, {SweepJob, "--sweep"}};
 
 Job deepshare::jobOf(const DriverOptions &Options) {
   if (!Options.Passes.empty())
     return PipelineJob;
+  if (Options.Given.contains("sweep"))
+    return SweepJob;
   if (!Options.Plan.empty())
     return ApplyJob;
   return Options.Images.empty() ? CopyJob : PlanJob;
 }
 
 static Error checkUse(const FlagUse &Use, Job Asked) {
-  std::string Message = ("--" + Use.Flag + " does nothing ").str();
-  if (Asked == CopyJob) {
+  std::string Message = ((Use.Flag.size() == 1 ? "-" : "--") + Use.Flag + " does nothing ").str();
+  if (Asked == CopyJob || Use.Flag == "plot") {
     llvm::SmallVector<StringRef, 4> Names;
     for (auto [Other, Name] : JobFlags)
       if (Use.Jobs & Other)
@@ -77,6 +89,8 @@ static Error checkUse(const FlagUse &Use, Job Asked) {
   for (auto [Other, Name] : JobFlags)
     if (Other == Asked)
       Message += ("with " + Name).str();
+  if (Asked == SweepJob)
+    Message += ", which only plans: --save-plan keeps its plans, and --plan applies one";
   if (Asked == PipelineJob && !Use.InPipeline.empty())
     Message += ("; the pipeline says it: " + Use.InPipeline).str();
   return makeError(Message);
@@ -84,13 +98,22 @@ static Error checkUse(const FlagUse &Use, Job Asked) {
 
 /// Values that passes would refuse as well, but with the text of a pipeline that the user did not write.
 static Error checkValues(const DriverOptions &Options) {
-  llvm::Expected<Budget> Limit = parseBudget(Options.Budget);
-  if (!Limit)
-    return Limit.takeError();
-  if (Limit->Unit == BudgetUnit::Seconds && Options.Network.empty())
-    return makeError("--budget " + Options.Budget + " needs a network: give --network lan, wan or RTT,bandwidth");
-  if (llvm::Expected<Strategy> Search = parseStrategy(Options.Strategy); !Search)
-    return Search.takeError();
+  if (jobOf(Options) == SweepJob) {
+    if (llvm::Expected<SweepOptions> Sweep = parseSweep(Options); !Sweep)
+      return Sweep.takeError();
+    if (llvm::sys::fs::exists(Options.SavePlan) && !llvm::sys::fs::is_directory(Options.SavePlan))
+      return makeError("--save-plan " + Options.SavePlan + ": with --sweep this is a folder, and a file is there");
+  } else {
+    llvm::Expected<Budget> Limit = parseBudget(Options.Budget);
+    if (!Limit)
+      return Limit.takeError();
+    if (Limit->Unit == BudgetUnit::Seconds && Options.Network.empty())
+      return makeError("--budget " + Options.Budget + " needs a network: give --network lan, wan or RTT,bandwidth");
+    if (Options.Strategy == "all" || StringRef(Options.Strategy).contains(','))
+      return makeError("--strategy " + Options.Strategy + ": several strategies go with --sweep");
+    if (llvm::Expected<Strategy> Search = parseStrategy(Options.Strategy); !Search)
+      return Search.takeError();
+  }
   if (llvm::Expected<Weighting> Weights = parseWeighting(Options.Weights); !Weights)
     return Weights.takeError();
   if (!Options.Lower.empty() && Options.Lower != "onnx")
@@ -107,6 +130,8 @@ Error deepshare::checkOptions(const DriverOptions &Options) {
     if (Asked == ApplyJob && Options.Given.contains("seed"))
       return makeError("--seed does nothing with --plan, unless --calibrate is there to repair");
   }
+  if (Asked == SweepJob && Options.Images.empty())
+    return makeError("--sweep needs calibration images: give --calibrate");
   for (const FlagUse &Use : Uses)
     if (Options.Given.contains(Use.Flag) && !(Use.Jobs & Asked))
       return checkUse(Use, Asked);

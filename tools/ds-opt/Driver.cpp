@@ -10,6 +10,7 @@
 #include "GateTable.h"
 #include "MainJob.h"
 #include "RoundTrip.h"
+#include "Sweep.h"
 #include "deepshare/IR/Verifier.h"
 #include "deepshare/ONNX/ONNX.h"
 #include "deepshare/passes/Pass.h"
@@ -25,6 +26,34 @@ static void printStatistics(const PassRun &Run, llvm::raw_ostream &Log) {
       Log << fmt::format("  {:8} {}\n", Number, Description.str());
 }
 
+/// \p Text as a word of a shell's command.
+static std::string shellWord(llvm::StringRef Text) {
+  if (Text.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=./,%:+") ==
+      llvm::StringRef::npos)
+    return Text.str();
+  std::string Word = "'";
+  for (char C : Text)
+    Word += C == '\'' ? "'\\''" : std::string(1, C);
+  return Word + "'";
+}
+
+/// The command that runs one stage on the reproducer, with the inputs that passes take from the command line.
+static std::string reproduction(const DriverOptions &Options, llvm::StringRef Stage) {
+  std::string Command = "ds-opt " + shellWord(Options.Reproducer) + " --verify-each";
+  auto Add = [&](llvm::StringRef Flag, llvm::StringRef Value) {
+    if (Options.Given.contains(Flag))
+      Command += " " + shellWord(("--" + Flag + "=" + Value).str());
+  };
+  Add("calibrate", Options.Images);
+  Add("mean", Options.Mean);
+  Add("std", Options.Std);
+  Add("plan", Options.Plan);
+  Add("cost-model", Options.CostModel);
+  Add("network", Options.Network);
+  Add("seed", std::to_string(Options.Seed));
+  return Command + " " + shellWord(("--passes=" + Stage).str());
+}
+
 static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Model &M, PassContext &Context,
                              llvm::raw_ostream &Log) {
   ProgressBar Progress;
@@ -34,12 +63,11 @@ static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Mod
   if (Options.Statistics)
     RunOptions.AfterPass = [&](const PassRun &Run) { printStatistics(Run, Log); };
   if (!Options.Reproducer.empty())
-    RunOptions.OnFailure = [&](llvm::StringRef PassName, const Model &Before) {
+    RunOptions.OnFailure = [&](llvm::StringRef Stage, const Model &Before) {
       if (llvm::Error E = writeModel(Before, Options.Reproducer))
         Log << "ds-opt: warning: no reproducer: " << llvm::toString(std::move(E)) << '\n';
       else
-        Log << "ds-opt: note: reproduce with: ds-opt " << Options.Reproducer << " --verify-each --passes=" << PassName
-            << '\n';
+        Log << "ds-opt: note: reproduce with: " << reproduction(Options, Stage) << '\n';
     };
   if (llvm::Expected<bool> Changed = Passes.run(M, Context, RunOptions); !Changed)
     return Changed.takeError();
@@ -63,7 +91,7 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
   std::optional<Pipeline> Passes;
   PassContext Context;
   std::unique_ptr<ImageSet> Images;
-  if (std::string Text = isMainJob(Options) ? mainJobPipeline(Options) : Options.Passes; !Text.empty()) {
+  if (std::string Text = pipelineFor(Options); !Text.empty()) {
     llvm::Expected<Pipeline> Parsed = Pipeline::parse(Text);
     if (!Parsed)
       return Parsed.takeError();
@@ -84,6 +112,8 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
   if (Options.VerifyRoundTrip)
     if (llvm::Error E = checkRoundTrip(**M))
       return E;
+  if (jobOf(Options) == SweepJob)
+    return runSweep(Options, **M, Context, Out);
 
   if (Options.Count)
     if (llvm::Error E = printGateTable(**M, Out))

@@ -20,12 +20,17 @@ using namespace deepshare;
 
 bool deepshare::isMainJob(const DriverOptions &Options) { return jobOf(Options) & (PlanJob | ApplyJob); }
 
-std::string deepshare::mainJobPipeline(const DriverOptions &Options) {
+std::string deepshare::pipelineFor(const DriverOptions &Options) {
+  if (!isMainJob(Options) && jobOf(Options) != SweepJob)
+    return Options.Passes;
   std::string Count = Options.ImageCount ? fmt::format("images={} ", *Options.ImageCount) : "";
   std::string Pipeline = "canonicalize,expand-gates";
   if (Options.Plan.empty())
-    Pipeline += fmt::format(",observe-gates{{{}weights='{}'}},plan-gates{{budget='{}' strategy='{}'}}", Count,
-                            Options.Weights, Options.Budget, Options.Strategy);
+    Pipeline += fmt::format(",observe-gates{{{}weights='{}'}}", Count, Options.Weights);
+  if (jobOf(Options) == SweepJob)
+    return Pipeline;
+  if (Options.Plan.empty())
+    Pipeline += fmt::format(",plan-gates{{budget='{}' strategy='{}'}}", Options.Budget, Options.Strategy);
   Pipeline += ",share-gates,eliminate-dead-code";
   if (Options.Repair && !Options.Images.empty())
     Pipeline += fmt::format(",repair{{{}}}", Count);

@@ -21,8 +21,9 @@ namespace deepshare {
 /// True if the options ask for a rewriting by --calibrate or --plan, and not for a pipeline of the user's own.
 bool isMainJob(const DriverOptions &Options);
 
-/// The pipeline that such options stand for.
-std::string mainJobPipeline(const DriverOptions &Options);
+/// The pipeline that the options stand for: a main job's, that of a sweep, which ends in observed gates, or the user's
+/// own.
+std::string pipelineFor(const DriverOptions &Options);
 
 /// Fills a context from the options: images, cost model, plan, seed. The images are left in \p Images, which the
 /// context refers to.

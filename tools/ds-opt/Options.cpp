@@ -85,9 +85,16 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
   cl::opt<std::string, true> Budget("budget",
                                     cl::desc("What gates may cost: 50%, 94208 (DReLUs), 12MB, 50%bytes, 1.5s, 50%s"),
                                     cl::value_desc("budget"), cl::location(Result.Budget), cl::cat(Category));
-  cl::opt<std::string, true> Strategy("strategy",
-                                      cl::desc("How to plan: full, own, uniform, linear, kmedoids, blocks, random"),
-                                      cl::value_desc("name"), cl::location(Result.Strategy), cl::cat(Category));
+  cl::opt<std::string, true> Sweep(
+      "sweep", cl::desc("Only plan, at all these budgets from one observation, and tabulate loss against cost"),
+      cl::value_desc("100%,50%,25%"), cl::location(Result.Sweep), cl::cat(Category));
+  cl::opt<std::string, true> Plot("plot", cl::desc("Draw the losses and costs of --sweep here, as SVG"),
+                                  cl::value_desc("curve.svg"), cl::location(Result.Plot), cl::cat(Category));
+  cl::opt<std::string, true> Strategy(
+      "strategy",
+      cl::desc("How to plan: full, own, uniform, linear, kmedoids, blocks, random; with "
+               "--sweep also several (a,b) or all"),
+      cl::value_desc("name"), cl::location(Result.Strategy), cl::cat(Category));
   cl::opt<std::string, true> Weights("weights",
                                      cl::desc("What an error weighs: auto, none, classification, pixels, regression"),
                                      cl::value_desc("name"), cl::location(Result.Weights), cl::cat(Category));
@@ -95,8 +102,9 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
                               cl::value_desc("on|off"), cl::init("on"), cl::cat(Category));
   cl::opt<std::string, true> Plan("plan", cl::desc("Apply this share plan instead of searching one; needs no images"),
                                   cl::value_desc("plan.json"), cl::location(Result.Plan), cl::cat(Category));
-  cl::opt<std::string, true> SavePlan("save-plan", cl::desc("Write the share plan here (default: beside the output)"),
-                                      cl::value_desc("plan.json"), cl::location(Result.SavePlan), cl::cat(Category));
+  cl::opt<std::string, true> SavePlan(
+      "save-plan", cl::desc("Write the share plan here (default: beside the output); with --sweep a folder"),
+      cl::value_desc("plan.json"), cl::location(Result.SavePlan), cl::cat(Category));
   cl::opt<std::string, true> Lower("lower", cl::desc("Replace the share operators by what this target takes: onnx"),
                                    cl::value_desc("target"), cl::location(Result.Lower), cl::cat(Category));
   cl::opt<std::string, true> CostModel("cost-model", cl::desc("Price by this cost model: a name or a file (semi2k-64)"),
@@ -104,9 +112,11 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
   cl::opt<std::string, true> Network("network",
                                      cl::desc("Count times on this link: lan, wan, or RTT,bandwidth (20ms,100Mbps)"),
                                      cl::value_desc("link"), cl::location(Result.Network), cl::cat(Category));
-  cl::opt<std::string, true> Report("report",
-                                    cl::desc("Write the cost report here as JSON (default: beside the output)"),
-                                    cl::value_desc("report.json"), cl::location(Result.Report), cl::cat(Category));
+  cl::opt<std::string, true> Report(
+      "report",
+      cl::desc("Write the cost report, or the curve of --sweep, here as JSON (default: beside "
+               "the output)"),
+      cl::value_desc("report.json"), cl::location(Result.Report), cl::cat(Category));
   cl::opt<uint64_t, true> Seed("seed", cl::desc("Seed of everything that is drawn (0)"), cl::value_desc("n"),
                                cl::location(Result.Seed), cl::cat(Category));
   cl::opt<bool, true> Count("count", cl::desc("Print the gates of the result: site, kind, shape, DReLUs, muxes, total"),

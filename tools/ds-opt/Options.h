@@ -34,12 +34,14 @@ struct DriverOptions {
   /// What the gates may cost, as parseBudget reads it.
   std::string Budget = "50%";
   std::string Strategy = "full";
+  /// Budgets to plan instead of one, with commas between them; --strategy may then list several, or be "all".
+  std::string Sweep;
   std::string Weights = "auto";
   /// Re-fit the weights to the original after the rewriting.
   bool Repair = true;
   /// A share plan to apply instead of searching one; empty: search.
   std::string Plan;
-  /// Where the plan in use goes; empty: beside the output of a main job.
+  /// Where the plan in use goes; empty: beside the output of a main job. With a sweep a folder.
   std::string SavePlan;
   /// What to lower the share operators for; empty: leave them.
   std::string Lower;
@@ -47,8 +49,10 @@ struct DriverOptions {
   std::string CostModel = "semi2k-64";
   /// The link between the parties, as parseNetwork reads it; empty: none, and no times.
   std::string Network;
-  /// Where the cost report goes as JSON; empty: beside the output of a main job.
+  /// Where the cost report (of a sweep: the curve) goes as JSON; empty: beside the output of a main job.
   std::string Report;
+  /// Where the plot of a sweep goes; empty: nowhere.
+  std::string Plot;
   uint64_t Seed = 0;
   /// Print the gate table of the result.
   bool Count = false;
@@ -69,6 +73,7 @@ enum Job : unsigned {
   ApplyJob = 2,    ///< --plan: share by a plan from a file
   PipelineJob = 4, ///< --passes
   CopyJob = 8,     ///< read, count, write
+  SweepJob = 16,   ///< --sweep: observe, then plan several budgets
 };
 
 Job jobOf(const DriverOptions &Options);

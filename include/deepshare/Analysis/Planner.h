@@ -44,6 +44,8 @@ struct Budget {
 /// Parses "50%", "94208", "12MB" (kB, MB, GB: powers of 1000; B) or "1.5s"; "50%bytes" and "50%s" are fractions of
 /// bytes and of seconds. The error says what was given and what is expected.
 llvm::Expected<Budget> parseBudget(llvm::StringRef Text);
+/// The budget as parseBudget reads it, in its shortest form: "12.5%", "50%bytes", "94208", "12MB", "0.02s".
+std::string budgetText(const Budget &Limit);
 
 /// How a plan is searched: the planner's own way, and the field's as baselines.
 enum class Strategy {
@@ -61,6 +63,8 @@ enum class Strategy {
 llvm::Expected<Strategy> parseStrategy(llvm::StringRef Name);
 /// Its name.
 llvm::StringRef strategyName(Strategy S);
+/// Every strategy, the planner's own first.
+std::vector<Strategy> allStrategies();
 
 struct PlannerOptions {
   Budget Limit;
@@ -74,7 +78,7 @@ struct PlannerOptions {
 
 /// What the planner decided.
 struct PlanResult {
-  SharePlan Plan;       ///< Model and Note are left to the caller
+  SharePlan Plan;       ///< Model is left to the caller
   double Loss = 0;      ///< the summed loss, comparable between plans made from the same statistics
   double Price = 0;     ///< in the budget's unit, sites that cannot share included
   double FullPrice = 0; ///< of the unchanged model
