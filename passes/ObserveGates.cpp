@@ -70,6 +70,10 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
   llvm::StringRef Candidates = Given.get("candidates");
   if (Candidates != "own" && Candidates != "same-size" && Candidates != "all")
     return llvm::createStringError("option 'candidates': expected own, same-size or all, got '" + Candidates + "'");
+  llvm::StringRef AveragePools = Given.get("average-pools");
+  if (AveragePools != "on" && AveragePools != "off")
+    return llvm::createStringError("option 'average-pools': expected on or off, got '" + AveragePools + "'");
+  Options.AveragePools = AveragePools == "on";
   Options.EarlierSites = Candidates != "own";
   Options.OtherSizes = Candidates == "all";
   Options.Images = *Images;
@@ -88,6 +92,8 @@ PassInfo deepshare::observeGatesPass() {
                        "sites whose gates a channel may use: its own; also earlier ones of the same-size; all that map "
                        "onto its positions (strided, coarser)"},
                       {"tiles", "2,4", "also measure gates of 2 x 2 and 4 x 4 tiles; empty: none"},
+                      {"average-pools", "off",
+                       "on: also measure averages in the place of maxima, so that plan-gates may choose them"},
                       {"batch", "64", "images a run"},
                       {"memory", "2048", "bound of the memory for moments, in MiB"}},
           .Create = create,

@@ -14,18 +14,23 @@
 // A mask of another size is gathered along each spatial axis: of a larger source every n-th position, of a smaller one
 // each position n times, and of a mask of tiles the tile that holds the position (docs/plan-format.md).
 //
+//   Y = MaxPool(X)       =>   Y = scale * AveragePool(X)               (the scale is left out where it is 1)
+//
 // Legal if
 //  1. the plan was made for this model: same structure, and each site is found by name;
 //  2. each planned gate is y = x * (x > 0 ? on : off) with channels on axis 1, in the main graph;
 //  3. channels and spatial sizes are those of the plan;
 //  4. every source stands before its users (also when sites are on different branches);
-//  5. the model's opset is one that the bodies of the operators fit.
+//  5. the model's opset is one that the bodies of the operators fit;
+//  6. a MaxPool that becomes an average has no dilations, and its Indices are not used.
 // All of it is checked before anything changes.
 //
 //===----------------------------------------------------------------------===//
 
 #include "deepshare/passes/ShareGates.h"
 
+#include "Rewriting.h"
+#include "deepshare/Analysis/AveragePool.h"
 #include "deepshare/IR/Fingerprint.h"
 #include "deepshare/IR/ShareOps.h"
 
@@ -61,7 +66,9 @@ public:
         rewrite(Site);
         Changed = true;
       }
-    return Changed;
+    for (auto [Pool, Planned] : llvm::zip_equal(Pools, Plan.AveragePools))
+      average(*Pool, Planned);
+    return Changed || !Pools.empty();
   }
 
 private:
@@ -84,6 +91,8 @@ private:
       Sites.push_back(*ByName.lookup(Planned.Name));
       Compared.push_back(findOperand(Sites.back()));
     }
+    for (const AveragePoolPlan &Planned : Plan.AveragePools)
+      Pools.push_back(ByName.lookup(Planned.Name)->Gate);
     return llvm::Error::success();
   }
 
@@ -240,8 +249,25 @@ private:
       M.graph().erase(Comparison);
   }
 
+  /// MaxPool(x) => scale * AveragePool(x)
+  void average(Node &Pool, const AveragePoolPlan &Planned) {
+    Graph::iterator Before = Graph::iteratorTo(&Pool);
+    Value *Average = insertAveragePool(M.graph(), Before, Pool, Pool.input(0), Planned.Name + "_average");
+    if (isScaled(Planned)) {
+      llvm::SmallVector<int64_t> Dims(Average->type()->Dims->size() - 1, 1);
+      Dims[0] = Planned.Scale.size();
+      Value *Scale =
+          M.graph().addInitializer(Planned.Name + "_scale", Tensor::of<float>(Dims, llvm::ArrayRef(Planned.Scale)));
+      Value *Scaled = M.graph().insert(Before, "Mul", {Average, Scale}, Planned.Name + "_scaled");
+      Scaled->setType(Average->type());
+      Average = Scaled;
+    }
+    replaceNode(Pool, Average);
+  }
+
   Model &M;
   const SharePlan &Plan;
+  std::vector<Node *> Pools; ///< of the plan's average pools
   std::vector<GateSite> Sites;
   std::vector<Use> Compared; ///< by site
   /// Channels whose gates are computed, sorted: by site, then block, so that the output does not depend on chance.

@@ -21,6 +21,7 @@
 
 #include "SiteFinder.h"
 
+#include "deepshare/Analysis/AveragePool.h"
 #include "deepshare/IR/ShareOps.h"
 #include "deepshare/Support/Error.h"
 
@@ -234,7 +235,14 @@ Error SiteFinder::visit(Node &N) {
                     : N.is("GlobalMaxPool") ? GateKind::GlobalMaxPool
                     : N.is("ReduceMax")     ? GateKind::Max
                                             : GateKind::Min;
-    return addSloped(N, Kind, N.input(0), std::nullopt, {*Window - 1, *Window - 1, llvm::Log2_64_Ceil(*Window)});
+    if (Error Failed =
+            addSloped(N, Kind, N.input(0), std::nullopt, {*Window - 1, *Window - 1, llvm::Log2_64_Ceil(*Window)}))
+      return Failed;
+    // Averages are measured and priced where an image has one output of channels by positions.
+    GateSite &Site = Sites.back();
+    Site.CanAverage = Prefix.empty() && N.parent() == &M.graph() && averagePoolObstacle(N).empty() &&
+                      Site.ChannelAxis == 1 &&
+                      Site.DReLUs == uint64_t(Site.Channels * Site.positions()) * (*Window - 1);
   }
   return Error::success();
 }

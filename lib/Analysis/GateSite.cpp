@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "deepshare/Analysis/GateSite.h"
+#include "deepshare/Analysis/AveragePool.h"
 #include "deepshare/Support/Error.h"
 
 #include "llvm/ADT/StringMap.h"
@@ -89,6 +90,26 @@ Error deepshare::checkPlan(const SharePlan &Plan, ArrayRef<GateSite> Sites, Stri
                                            fmt::join(Planned.Spatial, ", ")));
     if (I > 0 && Found->second <= Previous)
       return makeError(Where + "it comes before site " + Twine(I - 1) + " in the model; sites must be in graph order");
+    Previous = Found->second;
+  }
+  Previous = 0;
+  for (auto [I, Planned] : llvm::enumerate(Plan.AveragePools)) {
+    std::string Where = fmt::format("{}: average pool {} '{}': ", PlanName.str(), I, Planned.Name);
+    auto Found = Index.find(Planned.Name);
+    if (Found == Index.end())
+      return makeError(Where + "the model has no pool of this name; the plan is for another model");
+    const GateSite &Site = Sites[Found->second];
+    if (!Site.CanAverage) {
+      StringRef Obstacle = averagePoolObstacle(*Site.Gate);
+      return makeError(Where + "this " + gateKindName(Site.Kind) +
+                       " cannot become an average: " + (Obstacle.empty() ? "it is not in the main graph" : Obstacle));
+    }
+    if (int64_t(Planned.Scale.size()) != Site.Channels)
+      return makeError(Where +
+                       fmt::format("expected {} scales, one a channel, got {}", Site.Channels, Planned.Scale.size()));
+    if (I > 0 && Found->second <= Previous)
+      return makeError(Where + "it comes before average pool " + Twine(I - 1) +
+                       " in the model; pools must be in graph order");
     Previous = Found->second;
   }
   return Error::success();

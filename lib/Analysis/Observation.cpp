@@ -12,6 +12,7 @@
 
 #include "deepshare/Analysis/Observation.h"
 #include "Moments.h"
+#include "PoolObserver.h"
 
 #include "deepshare/Analysis/CostSteps.h"
 #include "deepshare/Exec/Exec.h"
@@ -208,8 +209,11 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
                                    Moments.memory(1) / 1000000, Options.Memory / 1000000));
 
   llvm::DenseMap<const Value *, llvm::SmallVector<unsigned, 1>> ByInput, ByOutput;
+  std::vector<std::optional<PoolObserver>> Pools(Sites.size());
   for (auto [I, Site] : llvm::enumerate(Sites)) {
-    if (!Site.isShareable())
+    if (Options.AveragePools && Site.CanAverage)
+      Pools[I].emplace(Site);
+    if (!Site.isShareable() && !Pools[I])
       continue;
     ByInput[Site.Input].push_back(I);
     ByOutput[Site.Output].push_back(I);
@@ -269,6 +273,9 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
     at::NoGradGuard NoGrad;
     std::vector<SiteBatch> SiteBatches(Sites.size());
     for (unsigned I = 0; I < Sites.size(); ++I) {
+      if (Pools[I])
+        if (Error Failed = Pools[I]->add(X[I], Y[I].detach(), Gradients[I]))
+          return Failed;
       if (!Sites[I].isShareable())
         continue;
       std::vector<int64_t> Flat{int64_t(Indices.size()), Sites[I].Channels, Sites[I].positions()};
@@ -284,7 +291,11 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
     if (Options.Progress)
       Options.Progress(Done, Reader->images());
   }
-  return Moments.finish(Reader->images());
+  GateStatistics Statistics = Moments.finish(Reader->images());
+  for (unsigned I = 0; I < Sites.size(); ++I)
+    if (Pools[I])
+      Statistics.Sites[I].Pool = Pools[I]->finish(Reader->images());
+  return Statistics;
 }
 
 Expected<GateStatistics> deepshare::collectStatistics(const Model &M, ArrayRef<GateSite> Sites, const ImageSet &Images,

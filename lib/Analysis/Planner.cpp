@@ -204,6 +204,13 @@ struct Fit {
   double Loss;
 };
 
+/// A MaxPool that may become an average, and both prices.
+struct PoolChoice {
+  const GateSite *Site;
+  AverageFit Average;
+  double KeptPrice, AveragePrice;
+};
+
 /// Plans the shareable sites of a model.
 class Planner {
 public:
@@ -218,13 +225,18 @@ public:
         NumChannels += Site.Channels;
       } else {
         IndexOf.push_back(~0u);
+        addPool(Site, Statistics.Sites[I].Pool);
       }
   }
 
   PlanResult unchanged() const;
   PlanResult plan(double Limit);
-  double price(const SharePlan &Plan) const { return planPrice(Plan, Sites, Price); }
+  double price(const SharePlan &Plan) const;
   ArrayRef<const GateSite *> sites() const { return Sites; }
+  /// True if the plan decides what \p Site costs.
+  bool decides(const GateSite &Site) const {
+    return Site.isShareable() || llvm::any_of(Pools, [&](const PoolChoice &Pool) { return Pool.Site == &Site; });
+  }
 
 private:
   bool isGlobal() const {
@@ -237,6 +249,9 @@ private:
   std::vector<Fit> fitsWithout(unsigned Site, unsigned Channel) const;
   double searchedLoss(const PairMoments &Pair, unsigned R, unsigned P, bool Cheap) const;
   void planSites(unsigned First, unsigned Count, double Limit, SharePlan &Plan);
+  void addPool(const GateSite &Site, const std::optional<PoolMoments> &Moments);
+  void offerPools(SearchProblem &Problem) const;
+  void readPools(ArrayRef<SearchChoice> Choices, SharePlan &Plan);
 
   const GateStatistics &Statistics;
   const PlannerOptions &Options;
@@ -246,6 +261,7 @@ private:
   std::vector<unsigned> StatisticsOf; ///< of Sites: the index among all sites
   std::vector<unsigned> FirstChannel;
   unsigned NumChannels = 0;
+  std::vector<PoolChoice> Pools;
   double Loss = 0;
 };
 
@@ -268,6 +284,51 @@ PlanResult Planner::unchanged() const {
     Result.Plan.Sites.push_back(std::move(Planned));
   }
   return Result;
+}
+
+/// Pools take part in global budgets: a share for each site would turn every one of them.
+void Planner::addPool(const GateSite &Site, const std::optional<PoolMoments> &Moments) {
+  if (!Moments || !isGlobal())
+    return;
+  AverageFit Fit = fitAverage(*Moments, Options.AffineSlopes);
+  bool HasScale = llvm::any_of(Fit.Scale, [](float Scale) { return Scale != 1; });
+  // The division and the scale cost a truncation each.
+  uint64_t Truncations = Site.Channels * Site.positions() * (HasScale ? 2 : 1);
+  double Averaged = Truncations * Price.Truncation + (HasScale ? 2 : 1) * Price.TruncationRounds;
+  double Kept = unchangedPrice(Site, Price);
+  if (std::isfinite(Fit.Loss) && Averaged < Kept)
+    Pools.push_back({&Site, std::move(Fit), Kept, Averaged});
+}
+
+/// A pool is a channel that uses a gate of its own, the maximum, or does without.
+void Planner::offerPools(SearchProblem &Problem) const {
+  static constexpr float NoLoss = 0;
+  for (const PoolChoice &Pool : Pools) {
+    Problem.Budget -= Pool.AveragePrice;
+    unsigned Channel = Problem.Channels.size(), Site = Problem.SitePrices.size();
+    Problem.Channels.emplace_back().WithoutGate.push_back({float(Pool.Average.Loss), 0});
+    Problem.SitePrices.push_back(0);
+    Problem.Gates.push_back({Site, Pool.KeptPrice - Pool.AveragePrice, {}});
+    Problem.Gates.back().Segments.push_back({Channel, 1, nullptr, &NoLoss});
+  }
+}
+
+void Planner::readPools(ArrayRef<SearchChoice> Choices, SharePlan &Plan) {
+  for (auto [Pool, Choice] : llvm::zip_equal(Pools, Choices))
+    if (Choice.Gate < 0) {
+      Plan.AveragePools.push_back({Pool.Site->Name, Pool.Average.Scale});
+      Loss += Pool.Average.Loss;
+    }
+}
+
+double Planner::price(const SharePlan &Plan) const {
+  double Total = planPrice(Plan, Sites, Price);
+  for (const PoolChoice &Pool : Pools) {
+    bool IsAverage = llvm::any_of(Plan.AveragePools,
+                                  [&](const AveragePoolPlan &Planned) { return Planned.Name == Pool.Site->Name; });
+    Total += IsAverage ? Pool.AveragePrice : Pool.KeptPrice;
+  }
+  return Total;
 }
 
 bool Planner::isOffered(const PairMoments &Pair) const {
@@ -341,7 +402,7 @@ double Planner::searchedLoss(const PairMoments &Pair, unsigned R, unsigned P, bo
 
 /// Plans sites First.. of a model with a budget of their own; their gates come from themselves or earlier ones.
 void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan &Plan) {
-  unsigned FirstC = FirstChannel[First];
+  unsigned FirstC = Count ? FirstChannel[First] : 0;
   SearchProblem Problem;
   Problem.Budget = Limit;
   Problem.SitePrices.assign(Count, Price.DReLURounds);
@@ -422,7 +483,10 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
     }
   }
 
+  size_t PlannedChannels = Problem.Channels.size();
+  offerPools(Problem);
   SearchResult Found = searchPlan(Problem, Options.Seed);
+  readPools(ArrayRef(Found.Choices).drop_front(PlannedChannels), Plan);
   for (unsigned I = First; I < First + Count; ++I) {
     for (unsigned C = 0; C < Sites[I]->Channels; ++C) {
       unsigned Flat = FirstChannel[I] - FirstC + C;
@@ -510,22 +574,24 @@ Expected<PlanResult> deepshare::planSharing(ArrayRef<GateSite> Sites, const Gate
     return makeError("a budget in seconds needs a network");
 
   Prices Price(Options);
+  Planner P(Sites, Statistics, Options);
   double Full = 0, Fixed = 0;
-  std::string FixedNames;
+  std::string FixedNames, Hint;
   for (const GateSite &Site : Sites) {
     double Own = unchangedPrice(Site, Price);
     Full += Own;
-    if (Site.isShareable() || Own == 0)
+    if (P.decides(Site) || Own == 0)
       continue;
     Fixed += Own;
+    if (Site.CanAverage)
+      Hint = "; --allow-average-pool and a strategy with one budget for all let maxima become averages";
     if (FixedNames.size() < 200)
       FixedNames += (FixedNames.empty() ? "'" : ", '") + Site.Name + "'";
   }
   double Absolute = Limit.IsFraction ? Limit.Amount * Full : Limit.Amount;
   if (Fixed > Absolute)
-    return makeError(fmt::format("the budget is {} {}, but gates that cannot be shared need {} ({})", Absolute,
-                                 unitName(Limit.Unit).str(), Fixed, FixedNames));
-  Planner P(Sites, Statistics, Options);
+    return makeError(fmt::format("the budget is {} {}, but gates that cannot be shared need {} ({}){}", Absolute,
+                                 unitName(Limit.Unit).str(), Fixed, FixedNames, Hint));
   PlanResult Result = Absolute >= Full ? P.unchanged() : P.plan(Absolute - Fixed);
   Result.Price = P.price(Result.Plan) + Fixed;
   Result.FullPrice = Full;

@@ -28,6 +28,7 @@ struct PlanIndex {
   explicit PlanIndex(const SharePlan *Plan);
 
   llvm::StringMap<unsigned> Sites; ///< by name
+  llvm::StringMap<const AveragePoolPlan *> AveragePools;
   /// Gates of each site that some channel uses.
   std::vector<std::set<GateSource>> Gates;
 };
@@ -37,6 +38,8 @@ struct PlanIndex {
 PlanIndex::PlanIndex(const SharePlan *Plan) {
   if (!Plan)
     return;
+  for (const AveragePoolPlan &Pool : Plan->AveragePools)
+    AveragePools[Pool.Name] = &Pool;
   Gates.resize(Plan->Sites.size());
   for (unsigned I = 0; I < Plan->Sites.size(); ++I) {
     Sites[Plan->Sites[I].Name] = I;
@@ -85,6 +88,15 @@ static void applyPlan(SiteReport &Row, const SharePlan &Plan, const PlanIndex &I
   }
   for (auto [Source, Count] : From)
     Row.From.push_back({Plan.Sites[Source].Name, Count});
+}
+
+/// Fills the row of a MaxPool that becomes an average: a division, and a product with the scale, for each output.
+static void applyAverage(SiteReport &Row, const AveragePoolPlan &Pool) {
+  Row.IsAverage = true;
+  Row.After = {};
+  Row.After.Truncations = isScaled(Pool) ? 2 : 1;
+  for (int64_t Size : Row.Shape)
+    Row.After.Truncations *= Size;
 }
 
 /// Rounds of a gate site of the given counts.
@@ -171,6 +183,8 @@ CostReport deepshare::makeCostReport(ArrayRef<CostStep> Steps, const SharePlan *
             !llvm::is_contained(Shared[I], StepOfSite[Channel.Source->Site]))
           Shared[I].push_back(StepOfSite[Channel.Source->Site]);
     }
+    if (auto Found = Index.AveragePools.find(Step.Name); Found != Index.AveragePools.end())
+      applyAverage(Row, *Found->second);
     addPrice(Row.Before, Cost);
     addPrice(Row.After, Cost);
     Before[I] = gateRounds(Row.Before, Step.Depth, Cost);

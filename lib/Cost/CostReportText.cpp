@@ -25,6 +25,8 @@ static std::string shapeText(ArrayRef<int64_t> Shape) { return fmt::format("{}",
 
 /// "relu_1:12, relu_2:3", cut to \p Width.
 static std::string sourcesText(const SiteReport &Site, size_t Width) {
+  if (Site.IsAverage)
+    return "(average)";
   std::string Text;
   for (size_t I = 0; I < Site.From.size(); ++I) {
     std::string Entry = fmt::format("{}{}:{}", I ? ", " : "", shortened(Site.From[I].first, 14), Site.From[I].second);
@@ -110,6 +112,8 @@ std::string deepshare::costReportJson(const CostReport &Report) {
           Writer.attribute("prototypes", int64_t(Site.Prototypes));
           Writer.attribute("replicates", int64_t(Site.Replicates));
           Writer.attribute("linear", int64_t(Site.Linear));
+          if (Site.IsAverage)
+            Writer.attribute("average", true);
           Writer.attributeArray("from", [&] {
             for (const auto &[Name, Channels] : Site.From)
               Writer.object([&] {

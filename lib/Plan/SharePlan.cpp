@@ -32,7 +32,9 @@ using llvm::StringRef;
 using llvm::Twine;
 
 static constexpr StringRef FormatName = "deepshare-plan";
-static constexpr int64_t FormatVersion = 1;
+/// The version that a plan is written as: the least that holds it. Version 2 added average_pools.
+static int64_t formatVersion(const SharePlan &Plan) { return Plan.AveragePools.empty() ? 1 : 2; }
+static constexpr int64_t LatestVersion = 2;
 /// Bounds that keep all products far from overflow; no network comes near them.
 static constexpr int64_t MaxSize = int64_t(1) << 31;
 static constexpr int64_t MaxPositions = int64_t(1) << 40;
@@ -66,6 +68,10 @@ uint64_t deepshare::tileCount(ArrayRef<int64_t> Spatial, unsigned Block) {
   return Count;
 }
 
+bool deepshare::isScaled(const AveragePoolPlan &Pool) {
+  return llvm::any_of(Pool.Scale, [](float Scale) { return Scale != 1; });
+}
+
 uint64_t deepshare::countDReLUs(const SharePlan &Plan) {
   std::set<GateSource> Gates;
   for (const SitePlan &Site : Plan.Sites)
@@ -89,6 +95,7 @@ class PlanParser {
 public:
   PlanParser(SharePlan &Plan, StringRef Name) : Plan(Plan), Name(Name) {}
   Error parseSite(const llvm::json::Value &V);
+  Error parsePool(const llvm::json::Value &V);
 
 private:
   std::optional<GateSource> parseSource(JsonReader &Reader, const SitePlan &Site);
@@ -155,6 +162,33 @@ Error PlanParser::parseSite(const llvm::json::Value &V) {
   return Error::success();
 }
 
+Error PlanParser::parsePool(const llvm::json::Value &V) {
+  std::string Where = fmt::format("{}: average pool {}", Name.str(), Plan.AveragePools.size());
+  JsonReader Named(V, Where);
+  AveragePoolPlan Pool;
+  Pool.Name = Named.string("name");
+  if (Named.failed())
+    return Named.takeError();
+  JsonReader Reader(V, Where + " '" + Pool.Name + "'");
+  Reader.expectOnly({"name", "scale"});
+  if (!Names.try_emplace(Pool.Name, 0).second)
+    Reader.fail("the plan has this name already");
+  for (const llvm::json::Value &Scale : Reader.array("scale")) {
+    std::optional<double> Number = Scale.getAsNumber();
+    if (!Number || !(std::abs(*Number) <= std::numeric_limits<float>::max()) || float(*Number) == 0) {
+      Reader.fail("'scale': expected finite numbers that are not 0");
+      break;
+    }
+    Pool.Scale.push_back(*Number);
+  }
+  if (!Reader.failed() && Pool.Scale.empty())
+    Reader.fail("'scale' is empty");
+  if (Reader.failed())
+    return Reader.takeError();
+  Plan.AveragePools.push_back(std::move(Pool));
+  return Error::success();
+}
+
 std::optional<GateSource> PlanParser::parseSource(JsonReader &Reader, const SitePlan &User) {
   int64_t Site = Reader.integer("site", 0, MaxSize);
   int64_t Channel = Reader.integer("channel", 0, MaxSize);
@@ -197,9 +231,12 @@ Expected<SharePlan> deepshare::parseSharePlan(StringRef Json, StringRef Name) {
   if (Reader.string("format") != FormatName)
     Reader.fail("not a share plan: 'format' is not '" + FormatName + "'");
   int64_t Version = Reader.integer("version", 1, MaxSize);
-  if (!Reader.failed() && Version != FormatVersion)
-    Reader.fail("plan version " + Twine(Version) + ", this program reads version " + Twine(FormatVersion));
-  Reader.expectOnly({"format", "version", "model", "note", "sites"});
+  if (!Reader.failed() && Version > LatestVersion)
+    Reader.fail("plan version " + Twine(Version) + ", this program reads versions 1 to " + Twine(LatestVersion));
+  if (Version < 2)
+    Reader.expectOnly({"format", "version", "model", "note", "sites"});
+  else
+    Reader.expectOnly({"format", "version", "model", "note", "sites", "average_pools"});
 
   SharePlan Plan;
   Plan.Model = Reader.string("model");
@@ -211,6 +248,12 @@ Expected<SharePlan> deepshare::parseSharePlan(StringRef Json, StringRef Name) {
   for (const llvm::json::Value &Site : Sites)
     if (Error Failed = Parser.parseSite(Site))
       return Failed;
+  if (Reader.has("average_pools"))
+    for (const llvm::json::Value &Pool : Reader.array("average_pools"))
+      if (Error Failed = Parser.parsePool(Pool))
+        return Failed;
+  if (Reader.failed())
+    return Reader.takeError();
   return Plan;
 }
 
@@ -245,7 +288,7 @@ std::string deepshare::printSharePlan(const SharePlan &Plan) {
   llvm::json::OStream Writer(Stream, 1);
   Writer.object([&] {
     Writer.attribute("format", FormatName);
-    Writer.attribute("version", FormatVersion);
+    Writer.attribute("version", formatVersion(Plan));
     Writer.attribute("model", llvm::json::fixUTF8(Plan.Model));
     Writer.attribute("note", llvm::json::fixUTF8(Plan.Note));
     Writer.attributeArray("sites", [&] {
@@ -259,6 +302,17 @@ std::string deepshare::printSharePlan(const SharePlan &Plan) {
             for (const ChannelPlan &Channel : Site.Channels)
               Writer.rawValue(channelText(Channel));
           });
+        });
+    });
+    if (Plan.AveragePools.empty())
+      return;
+    Writer.attributeArray("average_pools", [&] {
+      for (const AveragePoolPlan &Pool : Plan.AveragePools)
+        Writer.object([&] {
+          Writer.attribute("name", llvm::json::fixUTF8(Pool.Name));
+          Writer.attributeBegin("scale");
+          Writer.rawValue(fmt::format("[{}]", fmt::join(llvm::map_range(Pool.Scale, slopeText), ", ")));
+          Writer.attributeEnd();
         });
     });
   });

@@ -228,6 +228,41 @@ TEST(GateSites, PlansOfOtherModelsAreRefused) {
             "plan.json: site 1 'a': it comes before site 0 in the model; sites must be in graph order");
 }
 
+TEST(GateSites, MaximaThatAveragesMayReplace) {
+  auto CanAverage = [](const std::string &Body) {
+    std::unique_ptr<Model> M = parse(Body);
+    std::vector<GateSite> Sites = M ? sitesOf(*M) : std::vector<GateSite>();
+    return !Sites.empty() && Sites[0].CanAverage;
+  };
+  EXPECT_TRUE(
+      CanAverage("y = MaxPool<kernel_shape = [3, 3], strides = [2, 2], pads = [1, 1, 1, 1], ceil_mode = 1>(x)"));
+  EXPECT_TRUE(CanAverage("y = GlobalMaxPool(x)"));
+  EXPECT_FALSE(CanAverage("y = MaxPool<kernel_shape = [2, 2], dilations = [2, 2]>(x)"));
+  EXPECT_FALSE(CanAverage("m, i = MaxPool<kernel_shape = [2, 2]>(x) c = Cast<to = 1>(i) y = Add(m, c)"));
+  EXPECT_FALSE(CanAverage("h = Cast<to = 10>(x) p = MaxPool<kernel_shape = [2, 2]>(h) y = Cast<to = 1>(p)"));
+  EXPECT_FALSE(CanAverage("y = ReduceMax<axes = [2, 3]>(x)"));
+}
+
+TEST(GateSites, PlannedAveragePoolsAreChecked) {
+  std::unique_ptr<Model> M = parse("a = MaxPool<kernel_shape = [2, 2]>(x) b = GlobalMaxPool(a) "
+                                   "c = MaxPool<kernel_shape = [1, 2], dilations = [1, 2]>(a) y = Add(b, c)");
+  std::vector<GateSite> Sites = sitesOf(*M);
+  auto Message = [&](std::vector<AveragePoolPlan> Pools) {
+    SharePlan Plan;
+    Plan.AveragePools = std::move(Pools);
+    return llvm::toString(checkPlan(Plan, Sites, "plan.json"));
+  };
+  std::vector<float> Four(4, 1);
+  EXPECT_EQ(Message({{"a", Four}, {"b", Four}}), "");
+  EXPECT_EQ(Message({{"p", Four}}),
+            "plan.json: average pool 0 'p': the model has no pool of this name; the plan is for another model");
+  EXPECT_EQ(Message({{"c", Four}}),
+            "plan.json: average pool 0 'c': this MaxPool cannot become an average: its windows are dilated");
+  EXPECT_EQ(Message({{"a", {1}}}), "plan.json: average pool 0 'a': expected 4 scales, one a channel, got 1");
+  EXPECT_EQ(Message({{"b", Four}, {"a", Four}}), "plan.json: average pool 1 'a': it comes before average pool 0 in the "
+                                                 "model; pools must be in graph order");
+}
+
 TEST(CostSteps, LayersAndWhatTheyWaitFor) {
   std::unique_ptr<Model> M =
       parse("a = Conv<pads = [1, 1, 1, 1]>(x, w) b = Relu(a) c = Abs(x) y = Concat<axis = 1>(b, c)",

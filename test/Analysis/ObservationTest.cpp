@@ -160,6 +160,38 @@ TEST(Observation, StridedAndCoarserGates) {
   }
 }
 
+TEST(Observation, AveragesOfMaxPools) {
+  // Windows of 2 with one element of padding before: the first holds one element, and so does the average.
+  Observed S =
+      setUp("(float[N,1,5] x) => (float[N,1,3] y)", "y = MaxPool<kernel_shape = [2], strides = [2], pads = [1, 0]>(x)");
+  ASSERT_EQ(S.Sites.size(), 1u);
+  Noise Images(6, {1, 5});
+  ObservationOptions Options;
+  Options.Weight = Weighting::None;
+  Options.Batch = 4;
+  EXPECT_FALSE(collect(S, Images, Options).Sites[0].Pool.has_value());
+  Options.AveragePools = true;
+  GateStatistics Statistics = collect(S, Images, Options);
+  ASSERT_TRUE(Statistics.Sites[0].Pool.has_value());
+  double MaxMax = 0, MaxAverage = 0, AverageAverage = 0;
+  for (uint64_t Image = 0; Image < 6; ++Image) {
+    const float *X = Images.image(Image);
+    const double Max[] = {X[0], std::max(X[1], X[2]), std::max(X[3], X[4])};
+    const double Average[] = {X[0], (X[1] + X[2]) / 2, (X[3] + X[4]) / 2};
+    for (int I = 0; I < 3; ++I) {
+      MaxMax += Max[I] * Max[I] / 6;
+      MaxAverage += Max[I] * Average[I] / 6;
+      AverageAverage += Average[I] * Average[I] / 6;
+    }
+  }
+  EXPECT_NEAR(Statistics.Sites[0].Pool->MaxMax[0], MaxMax, 1e-6);
+  EXPECT_NEAR(Statistics.Sites[0].Pool->MaxAverage[0], MaxAverage, 1e-6);
+  EXPECT_NEAR(Statistics.Sites[0].Pool->AverageAverage[0], AverageAverage, 1e-6);
+  // The weight is the squared gradient at the output: noise of standard deviation 1 here.
+  Options.Weight = Weighting::Regression;
+  EXPECT_GT(collect(S, Images, Options).Sites[0].Pool->MaxMax[0], 0);
+}
+
 TEST(Observation, FisherWeightsAreTheModelsOwn) {
   // Logits W'relu(x): for a label l the gradient of -log p(l) is W (p - e_l).
   Observed S = setUp("(float[N,3] x) => (float[N,2] z)",

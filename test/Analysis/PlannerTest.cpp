@@ -349,6 +349,90 @@ TEST(Planner, SitesThatCannotShareSpendTheirPart) {
             "the budget is 19 DReLUs, but gates that cannot be shared need 20 ('s1')");
 }
 
+TEST(ClosedForms, AveragesOfMaxima) {
+  // Channels: a scale of 2 leaves nothing; no correlation; nothing there.
+  PoolMoments Pool{{4, 3, 0}, {2, 0, 0}, {1, 5, 0}};
+  AverageFit Fit = fitAverage(Pool, true);
+  EXPECT_EQ(Fit.Scale, (std::vector<float>{2, 1, 1}));
+  EXPECT_DOUBLE_EQ(Fit.Loss, 0 + 3 + 5);
+  Fit = fitAverage(Pool, false);
+  EXPECT_EQ(Fit.Scale, (std::vector<float>{1, 1, 1}));
+  EXPECT_DOUBLE_EQ(Fit.Loss, 1 + 3 + 5);
+}
+
+/// A MaxPool of 2 x 2 windows between two sites, which loses Loss (0 with a scale of 2) as an average.
+Instance withPool(double Loss) {
+  Instance I = randomInstance(3, {{4, 4}, {5, 2}, {6, 2}});
+  GateSite &Pool = I.Sites[1];
+  Pool.SlopeOn.clear();
+  Pool.SlopeOff.clear();
+  Pool.Kind = GateKind::MaxPool;
+  Pool.CanAverage = true;
+  Pool.DReLUs = Pool.Muxes = 3 * 20;
+  Pool.Depth = 2;
+  std::vector<double> Maxima(5, 4), Products(5, 2), Averages(5, 1);
+  Maxima[0] += Loss;
+  I.Statistics.Sites[1] = {"s1", {}, {}, {}, PoolMoments{Maxima, Products, Averages}};
+  std::erase_if(I.Statistics.Pairs, [](const PairMoments &Pair) { return Pair.Replicate == 1 || Pair.Candidate == 1; });
+  return I;
+}
+
+TEST(Planner, MaximaBecomeAveragesWhereThatLosesLeast) {
+  PlannerOptions Options;
+  Options.Limit = fraction(0.6); // of 64 + 60 + 24
+  PlanResult Cheap = plan(withPool(0), Options), Dear = plan(withPool(1e6), Options);
+  ASSERT_EQ(Cheap.Plan.AveragePools.size(), 1u);
+  EXPECT_EQ(Cheap.Plan.AveragePools[0].Name, "s1");
+  EXPECT_EQ(Cheap.Plan.AveragePools[0].Scale, std::vector<float>(5, 2));
+  EXPECT_EQ(Cheap.Price, countDReLUs(Cheap.Plan));
+  EXPECT_EQ(Cheap.FullPrice, 148);
+  EXPECT_TRUE(Dear.Plan.AveragePools.empty());
+  EXPECT_EQ(Dear.Price, countDReLUs(Dear.Plan) + 60);
+  EXPECT_LE(Dear.Price, 0.6 * 148);
+  // The whole budget keeps every maximum.
+  Options.Limit = fraction(1);
+  EXPECT_TRUE(plan(withPool(0), Options).Plan.AveragePools.empty());
+  // A division and a scale are truncations of 8 bytes each.
+  Options.Limit = fraction(0, BudgetUnit::Bytes);
+  Options.Limit = {BudgetUnit::Bytes, false, 20 * 2 * 8};
+  PlanResult None = plan(withPool(5), Options);
+  EXPECT_EQ(None.Price, 20 * 2 * 8);
+  // Without truncations for slopes there is no scale.
+  Options.AffineSlopes = false;
+  Options.Limit.Amount = 20 * 8;
+  None = plan(withPool(5), Options);
+  EXPECT_EQ(None.Price, 20 * 8);
+  ASSERT_EQ(None.Plan.AveragePools.size(), 1u);
+  EXPECT_EQ(None.Plan.AveragePools[0].Scale, std::vector<float>(5, 1));
+}
+
+TEST(Planner, SharesOfABudgetKeepMaxima) {
+  PlannerOptions Options;
+  Options.Limit = fraction(0.6);
+  Options.Search = Strategy::Uniform;
+  PlanResult Result = plan(withPool(0), Options);
+  EXPECT_TRUE(Result.Plan.AveragePools.empty());
+  EXPECT_EQ(Result.Price, countDReLUs(Result.Plan) + 60);
+  Options.Limit.Amount = 0.4;
+  Instance I = withPool(0);
+  EXPECT_EQ(llvm::toString(planSharing(I.Sites, I.Statistics, Options).takeError()),
+            "the budget is 59.2 DReLUs, but gates that cannot be shared need 60 ('s1'); --allow-average-pool and a "
+            "strategy with one budget for all let maxima become averages");
+}
+
+TEST(Planner, MaximaAlone) {
+  Instance I = withPool(1);
+  I.Sites = {I.Sites[1]};
+  I.Statistics.Sites = {I.Statistics.Sites[1]};
+  I.Statistics.Pairs.clear();
+  PlannerOptions Options;
+  Options.Limit = fraction(0.5);
+  PlanResult Result = plan(I, Options);
+  EXPECT_EQ(Result.Plan.AveragePools.size(), 1u);
+  EXPECT_EQ(Result.Price, 0);
+  EXPECT_NEAR(Result.Loss, 1, 1e-6);
+}
+
 TEST(Planner, StatisticsOfAnotherModel) {
   Instance I = randomInstance(3, {{4, 4}, {5, 2}});
   std::swap(I.Statistics.Sites[0], I.Statistics.Sites[1]);

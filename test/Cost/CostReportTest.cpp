@@ -110,6 +110,29 @@ TEST(CostReport, GatesOfAnotherBranchAreWaitedFor) {
   EXPECT_EQ(Report.After.ComparisonSteps, 2u);
 }
 
+TEST(CostReport, AveragesCompareNothing) {
+  std::vector<CostStep> Steps = steps();
+  Steps[2].Kind = "MaxPool";
+  Steps[2].DReLUs = Steps[2].Muxes = 3 * 48;
+  Steps[2].Depth = 2;
+  SharePlan Plan;
+  Plan.AveragePools = {{"b", {1, 1, 1}}};
+  CostReport Report = makeCostReport(Steps, &Plan, prices());
+  EXPECT_EQ(Report.Before.Rounds, 1 + 9 + 18);
+  EXPECT_TRUE(Report.Sites[1].IsAverage);
+  EXPECT_EQ(Report.Sites[1].After.DReLUs, 0u);
+  EXPECT_EQ(Report.Sites[1].After.Muxes, 0u);
+  EXPECT_EQ(Report.Sites[1].After.Truncations, 48u); // a division an output
+  EXPECT_EQ(Report.After.Rounds, 1 + 9 + 2);
+  Plan.AveragePools[0].Scale[1] = 2;
+  Report = makeCostReport(Steps, &Plan, prices());
+  EXPECT_EQ(Report.Sites[1].After.Truncations, 96u); // and a product
+  std::string Text;
+  llvm::raw_string_ostream OS(Text);
+  printCostReport(Report, OS);
+  EXPECT_THAT(Text, HasSubstr("0     0     0 (average)\n"));
+}
+
 TEST(CostReport, TextFitsTheTerminal) {
   SharePlan Plan = plan();
   std::vector<CostStep> Steps = steps();

@@ -21,7 +21,7 @@ using testing::HasSubstr;
 namespace {
 
 bool equal(const SharePlan &A, const SharePlan &B) {
-  return A.Model == B.Model && A.Note == B.Note &&
+  return A.Model == B.Model && A.Note == B.Note && A.AveragePools == B.AveragePools &&
          std::equal(A.Sites.begin(), A.Sites.end(), B.Sites.begin(), B.Sites.end(),
                     [](const SitePlan &X, const SitePlan &Y) {
                       return X.Name == Y.Name && X.Spatial == Y.Spatial && X.Channels == Y.Channels;
@@ -52,6 +52,8 @@ SharePlan randomPlan(unsigned Seed) {
       Channel.Off = Below(2) ? Slope() : 0;
     }
   }
+  for (unsigned P = 0, Pools = Below(3); P < Pools; ++P)
+    Plan.AveragePools.push_back({"pool/" + std::to_string(P), {0.1f, 1, float(1 + Below(5)) / 7}});
   return Plan;
 }
 
@@ -125,8 +127,9 @@ TEST(SharePlan, SaysWhatIsWrong) {
   EXPECT_EQ(messageFor("[]"), "plan.json: expected an object");
   EXPECT_EQ(messageFor(changed("deepshare-plan", "x")),
             "plan.json: not a share plan: 'format' is not 'deepshare-plan'");
-  EXPECT_EQ(messageFor(changed("\"version\": 1", "\"version\": 2")),
-            "plan.json: plan version 2, this program reads version 1");
+  EXPECT_EQ(messageFor(changed("\"version\": 1", "\"version\": 2")), "accepted");
+  EXPECT_EQ(messageFor(changed("\"version\": 1", "\"version\": 3")),
+            "plan.json: plan version 3, this program reads versions 1 to 2");
   EXPECT_EQ(messageFor(changed("\"note\"", "\"nota\"")),
             "plan.json: unknown field 'nota', expected one of format, version, model, note, sites");
   EXPECT_EQ(messageFor(changed("\"a\"", "3")), "plan.json: site 0: 'name': expected a string");
@@ -159,6 +162,35 @@ TEST(SharePlan, SaysWhatIsWrong) {
             "plan.json: site 1 'b': channel 0: 'block': expected an integer from 1 to 2147483648, got -1");
   EXPECT_EQ(messageFor(changed("\"spatial\": [4, 4]", "\"spatial\": [4]")),
             "plan.json: site 1 'b': channel 0: 'block' is 2, but site 0 'a' has 1 spatial axes, expected 2");
+}
+
+TEST(SharePlan, AveragePoolsAreOfVersionTwo) {
+  auto With = [](int Version, const std::string &Pools) {
+    return R"({"format": "deepshare-plan", "version": )" + std::to_string(Version) +
+           R"(, "model": "", "note": "", "sites": [{"name": "a", "spatial": [], "channels": [{"slope": 1}]}],)"
+           R"( "average_pools": )" +
+           Pools + "}";
+  };
+  std::string Good = R"([{"name": "p", "scale": [1.5, 1]}])";
+  Expected<SharePlan> Plan = parseSharePlan(With(2, Good), "plan.json");
+  ASSERT_TRUE(bool(Plan)) << llvm::toString(Plan.takeError());
+  ASSERT_EQ(Plan->AveragePools.size(), 1u);
+  EXPECT_EQ(Plan->AveragePools[0].Name, "p");
+  EXPECT_EQ(Plan->AveragePools[0].Scale, (std::vector<float>{1.5, 1}));
+  EXPECT_TRUE(isScaled(Plan->AveragePools[0]));
+  EXPECT_THAT(printSharePlan(*Plan), HasSubstr("\"version\": 2,"));
+  // Without such pools a plan is one that every reader knows.
+  Plan->AveragePools.clear();
+  EXPECT_THAT(printSharePlan(*Plan), HasSubstr("\"version\": 1,"));
+
+  EXPECT_EQ(messageFor(With(1, Good)),
+            "plan.json: unknown field 'average_pools', expected one of format, version, model, note, sites");
+  EXPECT_EQ(messageFor(With(2, R"([{"name": "a", "scale": [1]}])")),
+            "plan.json: average pool 0 'a': the plan has this name already");
+  EXPECT_EQ(messageFor(With(2, R"([{"name": "p", "scale": []}])")), "plan.json: average pool 0 'p': 'scale' is empty");
+  for (const char *Scale : {"[0]", "[1e39]", "[true]"})
+    EXPECT_EQ(messageFor(With(2, std::string(R"([{"name": "p", "scale": )") + Scale + "}]")),
+              "plan.json: average pool 0 'p': 'scale': expected finite numbers that are not 0");
 }
 
 TEST(SharePlan, NoTruncatedOrMutatedTextCrashes) {

@@ -45,6 +45,7 @@ static constexpr FlagUse Uses[] = {
     {"budget", PlanJob, "plan-gates{budget=...}"},
     {"strategy", PlanJob | SweepJob, "plan-gates{strategy=...}"},
     {"weights", PlanJob | SweepJob, "observe-gates{weights=...}"},
+    {"allow-average-pool", PlanJob | SweepJob, "observe-gates{average-pools=on}"},
     {"sweep", SweepJob, ""},
     {"plot", SweepJob, ""},
     {"plan", ApplyJob | PipelineJob, ""},

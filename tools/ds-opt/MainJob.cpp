@@ -26,7 +26,8 @@ std::string deepshare::pipelineFor(const DriverOptions &Options) {
   std::string Count = Options.ImageCount ? fmt::format("images={} ", *Options.ImageCount) : "";
   std::string Pipeline = "canonicalize,expand-gates";
   if (Options.Plan.empty())
-    Pipeline += fmt::format(",observe-gates{{{}weights='{}'}}", Count, Options.Weights);
+    Pipeline += fmt::format(",observe-gates{{{}weights='{}' average-pools={}}}", Count, Options.Weights,
+                            Options.AllowAveragePool ? "on" : "off");
   if (jobOf(Options) == SweepJob)
     return Pipeline;
   if (Options.Plan.empty())

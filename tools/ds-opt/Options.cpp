@@ -98,6 +98,9 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
   cl::opt<std::string, true> Weights("weights",
                                      cl::desc("What an error weighs: auto, none, classification, pixels, regression"),
                                      cl::value_desc("name"), cl::location(Result.Weights), cl::cat(Category));
+  cl::opt<bool, true> AllowAveragePool(
+      "allow-average-pool", cl::desc("Let the planner turn a MaxPool into an average where that loses least"),
+      cl::location(Result.AllowAveragePool), cl::cat(Category));
   cl::opt<std::string> Repair("repair", cl::desc("Re-fit the weights to the original after sharing: on or off (on)"),
                               cl::value_desc("on|off"), cl::init("on"), cl::cat(Category));
   cl::opt<std::string, true> Plan("plan", cl::desc("Apply this share plan instead of searching one; needs no images"),

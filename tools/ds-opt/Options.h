@@ -37,6 +37,8 @@ struct DriverOptions {
   /// Budgets to plan instead of one, with commas between them; --strategy may then list several, or be "all".
   std::string Sweep;
   std::string Weights = "auto";
+  /// The planner may put averages in the place of maxima.
+  bool AllowAveragePool = false;
   /// Re-fit the weights to the original after the rewriting.
   bool Repair = true;
   /// A share plan to apply instead of searching one; empty: search.

@@ -71,6 +71,8 @@ struct GateSite {
   /// channel, filled for kinds of that form (Relu, LeakyRelu, PRelu per channel, Abs); empty for others, which are only
   /// counted.
   std::vector<float> SlopeOn, SlopeOff;
+  /// A MaxPool or GlobalMaxPool that averages of the same windows may replace.
+  bool CanAverage = false;
 
   /// Positions of one channel: the product of Spatial.
   int64_t positions() const;
@@ -83,7 +85,8 @@ struct GateSite {
 llvm::Expected<std::vector<GateSite>> findGateSites(Model &M);
 
 /// Checks that \p Plan is one for a model with \p Sites: every site of the plan is a shareable site of the model, with
-/// as many channels and the same spatial sizes, and the plan's order is the graph's. \p PlanName is for messages.
+/// as many channels and the same spatial sizes; every average pool is one that CanAverage; and the plan's order is the
+/// graph's. \p PlanName is for messages.
 llvm::Error checkPlan(const SharePlan &Plan, llvm::ArrayRef<GateSite> Sites, llvm::StringRef PlanName);
 
 } // namespace deepshare

@@ -10,6 +10,7 @@
 #include "llvm/ADT/ArrayRef.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,12 +39,20 @@ struct PairMoments {
   Matrix Both;        ///< fraction of positions where both gates are open; only where both sites are one
 };
 
+/// Moments of a MaxPool's outputs m with the averages a of the same windows, by channel.
+struct PoolMoments {
+  std::vector<double> MaxMax;         ///< sum w m^2
+  std::vector<double> MaxAverage;     ///< sum w m a
+  std::vector<double> AverageAverage; ///< sum w a^2
+};
+
 /// Moments of one site's own channels.
 struct SiteMoments {
-  std::string Site;         ///< GateSite::Name
-  std::vector<double> S;    ///< sum w x^2
-  std::vector<double> R;    ///< sum w x^2 d
-  std::vector<double> Open; ///< fraction of positions where the gate is open
+  std::string Site;                ///< GateSite::Name
+  std::vector<double> S;           ///< sum w x^2
+  std::vector<double> R;           ///< sum w x^2 d
+  std::vector<double> Open;        ///< fraction of positions where the gate is open
+  std::optional<PoolMoments> Pool = std::nullopt; ///< of a MaxPool, where averages were measured
 };
 
 /// What calibration measured; DESIGN section 6 defines the sums. Sites that cannot share have empty vectors. Sums are
@@ -71,6 +80,17 @@ double gateLoss(double S, double R, double M, double A, double NewOn, double New
 
 /// Best slope without a gate: both slopes are (Off*S + (On-Off)*R) / S.
 AffineGate fitLinear(double S, double R, double On = 1, double Off = 0);
+
+/// Averages in the place of maxima, m ~ Scale[c] * a, and the weighted squared error that they leave.
+struct AverageFit {
+  std::vector<float> Scale;
+  double Loss;
+};
+
+/// The best scale of each channel, MaxAverage / AverageAverage, which leaves MaxMax - MaxAverage^2 / AverageAverage;
+/// with
+/// \p IsScaled false, and in channels where the best is not positive, the scale is 1.
+AverageFit fitAverage(const PoolMoments &Pool, bool IsScaled);
 
 } // namespace deepshare
 

@@ -62,6 +62,7 @@ struct SiteReport {
   uint64_t Prototypes = 0; ///< gates computed here (a gate for tiles counts as one)
   uint64_t Replicates = 0; ///< channels that use another channel's gate or one for tiles
   uint64_t Linear = 0;     ///< channels without a gate; those with slope 0 included
+  bool IsAverage = false;  ///< a MaxPool that the plan makes an average
   /// Names of the other sites whose gates this one uses, with the number of channels that do, in graph order.
   std::vector<std::pair<std::string, uint64_t>> From;
 };

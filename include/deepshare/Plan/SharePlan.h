@@ -43,7 +43,14 @@ struct SitePlan {
   std::vector<int64_t> Spatial;
 };
 
-/// A share plan, version 1. The interface between analysis, rewriting, tuning and other people's code.
+/// A MaxPool (or GlobalMaxPool) that becomes an average: y = Scale[c] * mean of the same window.
+struct AveragePoolPlan {
+  std::string Name;         ///< GateSite::Name
+  std::vector<float> Scale; ///< one a channel, not 0
+  friend bool operator==(const AveragePoolPlan &, const AveragePoolPlan &) = default;
+};
+
+/// A share plan. The interface between analysis, rewriting, tuning and other people's code.
 struct SharePlan {
   /// structureFingerprint() of the canonical model (deepshare/IR/Fingerprint.h); empty: not checked.
   std::string Model;
@@ -51,7 +58,12 @@ struct SharePlan {
   std::string Note;
   /// One entry for each site that takes part, in graph order.
   std::vector<SitePlan> Sites;
+  /// The pools that become averages, in graph order.
+  std::vector<AveragePoolPlan> AveragePools;
 };
+
+/// True if some scale is not 1, which costs a product and its truncation an element.
+bool isScaled(const AveragePoolPlan &Pool);
 
 /// The DReLUs of a plan: one for every distinct (site, channel, block) that some channel uses, times its positions
 /// (tiles). Only the plan's sites are counted.
