@@ -65,8 +65,8 @@ static std::string optionsIdentity(const TrainingOptions &O) {
   return hexOf(Hash);
 }
 
-std::string tune::trainingIdentity(const Model &M, const Model *Teacher, const ImageSet &Images,
-                                   const TrainingOptions &O) {
+std::string deepshare::trainingIdentity(const Model &M, const Model *Teacher, const ImageSet &Images,
+                                        const TrainingOptions &O) {
   return fmt::format("model {}\nteacher {}\nimages {}\noptions {}\n", modelIdentity(&M), modelIdentity(Teacher),
                      imagesIdentity(Images), optionsIdentity(O));
 }

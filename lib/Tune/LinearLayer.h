@@ -47,10 +47,10 @@ private:
                                              uint64_t Seed) const;
 
   Node *N = nullptr;
-  /// [outputs, features of one group without the bias]; those of a ConvTranspose as the Conv's that does the same on its
-  /// input spread out.
+  /// [outputs, features of one group without the bias]; those of a ConvTranspose as the Conv's that does the same on
+  /// its input spread out.
   at::Tensor Weights;
-  at::Tensor Bias;    ///< [outputs]
+  at::Tensor Bias; ///< [outputs]
   bool HasBias = true;
   int64_t Groups = 1;
 };

@@ -141,9 +141,17 @@ private:
   static bool differs(const Node &N, const Node &Counterpart, const llvm::DenseSet<const Value *> &Changed) {
     if (N.opType() != Counterpart.opType() || N.numInputs() != Counterpart.numInputs())
       return true;
+    // The original may have shared gates too, by another plan.
+    if (N.intsAttribute("mask") != Counterpart.intsAttribute("mask") ||
+        N.intsAttribute("block") != Counterpart.intsAttribute("block"))
+      return true;
     for (unsigned I = 0; I < N.numInputs(); ++I) {
       const Value *Input = N.input(I), *Other = Counterpart.input(I);
-      if (Input && (Changed.contains(Input) || !Other || Input->name() != Other->name()))
+      if (!Input)
+        continue;
+      if (Changed.contains(Input) || !Other || Input->name() != Other->name())
+        return true;
+      if (Input->constant() && !(Other->constant() && *Input->constant() == *Other->constant()))
         return true;
     }
     return false;

@@ -9,6 +9,7 @@
 #include "deepshare/Data/Random.h"
 #include "deepshare/IR/ShareOps.h"
 #include "deepshare/ONNX/ONNX.h"
+#include "deepshare/Tune/Transfer.h"
 
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -162,6 +163,22 @@ TEST(Initialize, Errors) {
   M = parse("<ir_version: 8, opset_import: [\"\" : 17]> g (float[N,2] x, float[2,k] w) => (float[N,k] y) { y = "
             "MatMul(x, w) }");
   EXPECT_EQ(llvm::toString(initializeRandomly(*M, 0)), "parameter 'w' needs a fixed shape, got float[2,k]");
+}
+
+TEST(Transfer, GivesTheOriginalTheTunedWeights) {
+  std::unique_ptr<Model> Source = initialized(Architecture, 2), Original = initialized(Architecture);
+  std::unique_ptr<Model> Tuned = shared(*Source);
+  llvm::cantFail(transferParameters(*Tuned, *Original));
+  EXPECT_EQ(weights(*Original), weights(*Source));
+  // A layer without a bias is given one.
+  std::unique_ptr<Model> Bare = initialized(R"(<ir_version: 10, opset_import: ["" : 17]>
+g (float[N,2] x, float[16,2] w1) => (float[N,16] hidden) { hidden = Gemm <transB = 1> (x, w1) })");
+  llvm::cantFail(transferParameters(*Tuned, *Bare));
+  EXPECT_EQ(weights(*Bare)["b1"], weights(*Source)["b1"]);
+  std::unique_ptr<Model> Wide = initialized(R"(<ir_version: 10, opset_import: ["" : 17]>
+g (float[N,3] x, float[16,3] w1) => (float[N,16] hidden) { hidden = Gemm <transB = 1> (x, w1) })");
+  EXPECT_EQ(llvm::toString(transferParameters(*Tuned, *Wide)),
+            "input 1 of 'hidden': expected float[16,2], got float[16,3]");
 }
 
 TEST(Training, LearnsFromLabels) {

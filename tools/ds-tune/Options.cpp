@@ -9,6 +9,8 @@
 #include "../common/CommandLine.h"
 #include "../common/ImageOptions.h"
 
+#include "deepshare/Analysis/Planner.h"
+
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -38,6 +40,23 @@ struct Flag : cl::opt<bool, true> {
 using Text = Option<std::string>;
 } // namespace
 
+/// Checks that each budget is one, and no more than the one before where the two can be compared.
+static llvm::Error checkBudgets(const TuneOptions &Options) {
+  std::optional<Budget> Before;
+  for (const std::string &Text : Options.Budgets) {
+    llvm::Expected<Budget> Parsed = parseBudget(Text);
+    if (!Parsed)
+      return llvm::createStringError("--budget-schedule: " + llvm::toString(Parsed.takeError()));
+    if (Before && Before->Unit == Parsed->Unit && Before->IsFraction == Parsed->IsFraction &&
+        Parsed->Amount > Before->Amount)
+      return llvm::createStringError("--budget-schedule: budget " + Text + " is more than the one before");
+    Before = *Parsed;
+  }
+  if (!Options.Budgets.empty() && Options.RandomInit)
+    return llvm::createStringError("--budget-schedule starts from a trained model: leave --random-init out");
+  return parseStrategy(Options.Strategy).takeError();
+}
+
 llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *const *Argv) {
   removeForeignOptions();
   TuneOptions Result;
@@ -52,6 +71,13 @@ llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *co
   NormalizationOptions Norm(category());
   cl::opt<bool> RandomInit("random-init", cl::desc("Start from random weights; inputs after the first are parameters"),
                            cl::cat(category()));
+
+  cl::list<std::string, std::vector<std::string>> Budgets(
+      "budget-schedule", cl::CommaSeparated, cl::location(Result.Budgets), cl::value_desc("50%,25%"),
+      cl::desc("Plan and tune the model in turn, to less and less; --steps are spread evenly"), cl::cat(category()));
+  Text Strategy("strategy", Result.Strategy, "How to plan: full, own, uniform, linear, kmedoids, blocks, random",
+                "name");
+  Text CostModel("cost-model", Result.CostModel, "For budgets in bytes: a name or a file", "name");
 
   Option<uint64_t> Steps("steps", T.Steps, "Steps of training");
   Option<uint64_t> Epochs("epochs", Result.Epochs, "Rounds over the images, in place of --steps");
@@ -108,6 +134,13 @@ llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *co
   if (llvm::Error E = parseOptions("ds-tune", Overview, Argc, Argv))
     return E;
   Result.RandomInit = RandomInit;
+  if (llvm::Error E = checkBudgets(Result))
+    return E;
+  if (Result.Budgets.empty() && (Strategy.getNumOccurrences() || CostModel.getNumOccurrences()))
+    return llvm::createStringError("--strategy and --cost-model plan: give --budget-schedule");
+  // The model is its own teacher before gates are shared.
+  if (!Result.Budgets.empty() && Result.Teacher.empty())
+    Result.Teacher = Result.Model;
   llvm::Expected<Normalization> Read = Norm.normalization();
   if (!Read)
     return Read.takeError();

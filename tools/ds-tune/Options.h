@@ -13,6 +13,7 @@
 #include "llvm/Support/Error.h"
 
 #include <string>
+#include <vector>
 
 namespace deepshare {
 
@@ -29,6 +30,10 @@ struct TuneOptions {
   bool RandomInit = false;
   /// Rounds over the images, in place of Training.Steps; 0: none was given.
   uint64_t Epochs = 0;
+  /// What gates may cost, stage by stage: plan and tune in turn. Empty: tune the model as it is.
+  std::vector<std::string> Budgets;
+  /// How to plan, and by which cost model.
+  std::string Strategy = "full", CostModel = "semi2k-64";
   /// Where to write a JSON line for each step; empty: nowhere.
   std::string Metrics;
   bool Quiet = false;

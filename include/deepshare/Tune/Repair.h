@@ -64,8 +64,8 @@ struct RepairResult {
 
 /// Repairs \p M, which `share-gates` made of \p Original. Re-fits Conv and ConvTranspose (1-D to 3-D, any groups), Gemm
 /// and MatMul with constant weights, and the slopes of replicates and linear channels that are not 0, 1 or -1. Values
-/// correspond by name. Deterministic for a seed. Errors: an operator that lib/Exec cannot run, images of a wrong shape, fewer than
-/// two batches.
+/// correspond by name. Deterministic for a seed. Errors: an operator that lib/Exec cannot run, images of a wrong shape,
+/// fewer than two batches.
 llvm::Expected<RepairResult> repairModel(Model &M, const Model &Original, const ImageSet &Images,
                                          const RepairOptions &Options);
 

@@ -122,6 +122,12 @@ llvm::Expected<TrainingResult> trainModel(Model &M, const Model *Teacher, const 
                                           const TrainingOptions &Options,
                                           const std::function<void(const TrainingStep &)> &Report = nullptr);
 
+/// Everything that the course of a training depends on, a line a part: "<part> <fingerprint>". The parts are the model
+/// and the teacher (structure and weights), the images (number, shape, labels, and the pixels of some) and the options.
+/// A checkpoint is of the training with this identity. \p Teacher may be null.
+std::string trainingIdentity(const Model &M, const Model *Teacher, const ImageSet &Images,
+                             const TrainingOptions &Options);
+
 /// Gives every parameter of \p M a random value and every statistic of BatchNormalization its neutral one. A parameter
 /// is a float initialiser, or a float input of fixed shape other than the first, which becomes an initialiser: so an
 /// architecture can be written down without weights. Weights are normal with variance 2 / fan-in (He et al., 2015),

@@ -1,0 +1,186 @@
+//===- Schedule.cpp - planning and tuning in turn -------------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Schedule.h"
+
+#include "deepshare/ONNX/ONNX.h"
+#include "deepshare/Tune/Communicator.h"
+#include "deepshare/Tune/Transfer.h"
+#include "deepshare/passes/Pass.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/SHA256.h"
+
+#include <fmt/format.h>
+
+using namespace deepshare;
+
+namespace {
+
+llvm::Error runPasses(llvm::StringRef Text, Model &M, PassContext &Context) {
+  llvm::Expected<Pipeline> Passes = Pipeline::parse(Text);
+  if (!Passes)
+    return Passes.takeError();
+  return Passes->run(M, Context).takeError();
+}
+
+/// Where a stage is kept: its state while it trains, then what it made.
+struct StageFiles {
+  std::string Checkpoint, Model, Plan;
+  StageFiles(const TuneOptions &Options, size_t Stage)
+      : Checkpoint(fmt::format("{}.stage{}", Options.Training.Checkpoint, Stage + 1)), Model(Checkpoint + ".onnx"),
+        Plan(Checkpoint + ".plan.json") {}
+};
+
+class Scheduler {
+public:
+  Scheduler(const Model &Original, const Model &Teacher, const ImageSet &Images, const TuneOptions &Options,
+            const StageReport &Report)
+      : Original(Original), Teacher(Teacher), Images(Images), Options(Options), Report(Report) {}
+
+  llvm::Expected<Stages> run() {
+    Canonical = Original.clone();
+    PassContext Context;
+    if (llvm::Error E = runPasses("canonicalize", *Canonical, Context))
+      return E;
+    for (size_t Stage = 0; Stage < Options.Budgets.size(); ++Stage) {
+      llvm::Expected<bool> Kept = takeUp(Stage);
+      if (!Kept)
+        return Kept.takeError();
+      if (*Kept)
+        continue;
+      if (llvm::Error E = plan(Stage))
+        return E;
+      if (llvm::Error E = train(Stage))
+        return E;
+      if (llvm::Error E = keep(Stage))
+        return E;
+    }
+    return std::move(Result);
+  }
+
+private:
+  uint64_t stepsBefore(size_t Stage) const { return Options.Training.Steps * Stage / Options.Budgets.size(); }
+
+  /// Takes over what an interrupted run left of \p Stage; returns whether there was anything.
+  llvm::Expected<bool> takeUp(size_t Stage) {
+    StageFiles Files(Options, Stage);
+    if (Options.Training.Checkpoint.empty() || !llvm::sys::fs::exists(Files.Plan))
+      return false;
+    llvm::Expected<std::unique_ptr<Model>> Tuned = readModel(Files.Model);
+    if (!Tuned)
+      return Tuned.takeError();
+    llvm::Expected<SharePlan> Plan = readSharePlan(Files.Plan);
+    if (!Plan)
+      return Plan.takeError();
+    // The note tells one run's stages from another's.
+    if (Plan->Note != note(Stage))
+      return llvm::createStringError(fmt::format("{}: is a stage of a training with another model or other options; "
+                                                 "remove it to start anew, or give another checkpoint file",
+                                                 Files.Plan));
+    Result.Tuned = std::move(*Tuned);
+    Result.Plan = std::move(*Plan);
+    return true;
+  }
+
+  /// Makes Result.Tuned the model that the stage's training starts from.
+  llvm::Error plan(size_t Stage) {
+    std::unique_ptr<Model> Before = std::move(Result.Tuned);
+    Result.Tuned = Canonical->clone();
+    if (Before)
+      if (llvm::Error E = transferParameters(*Before, *Result.Tuned))
+        return E;
+    PassContext Context;
+    Context.Images = &Images;
+    Context.Seed = Options.Training.Seed;
+    Context.Progress = Report.Planning;
+    llvm::Expected<CostModel> Cost = loadCostModel(Options.CostModel);
+    if (!Cost)
+      return Cost.takeError();
+    Context.Cost = std::move(*Cost);
+    std::string Text = fmt::format("observe-gates,plan-gates{{budget='{}' strategy='{}'}},share-gates",
+                                   Options.Budgets[Stage], Options.Strategy);
+    if (llvm::Error E = runPasses(Text, *Result.Tuned, Context))
+      return E;
+    if (Before)
+      Context.Original = std::move(Before);
+    if (llvm::Error E = runPasses("eliminate-dead-code,repair,infer-shapes", *Result.Tuned, Context))
+      return E;
+    Result.Plan = std::move(*Context.Plan);
+    Result.Plan.Note = note(Stage);
+    return llvm::Error::success();
+  }
+
+  llvm::Error train(size_t Stage) {
+    TrainingOptions Training = Options.Training;
+    Training.Steps = stepsBefore(Stage + 1) - stepsBefore(Stage);
+    if (!Training.Checkpoint.empty())
+      Training.Checkpoint = StageFiles(Options, Stage).Checkpoint;
+    llvm::Expected<TrainingResult> Trained =
+        trainModel(*Result.Tuned, &Teacher, Images, Training, [&](TrainingStep Step) {
+          Step.Step += stepsBefore(Stage);
+          Step.Steps = Options.Training.Steps;
+          if (Report.Training)
+            Report.Training(Step);
+        });
+    if (!Trained)
+      return Trained.takeError();
+    Result.Result = *Trained;
+    Result.Result.ResumedAt += Trained->ResumedAt ? stepsBefore(Stage) : 0;
+    return llvm::Error::success();
+  }
+
+  /// Leaves the stage's model for a run that is interrupted later. The plan, written last, says that it is whole.
+  llvm::Error keep(size_t Stage) {
+    if (Options.Training.Checkpoint.empty() || (Options.Training.Processes && Options.Training.Processes->rank() != 0))
+      return llvm::Error::success();
+    StageFiles Files(Options, Stage);
+    if (llvm::Error E = writeModel(*Result.Tuned, Files.Model))
+      return E;
+    if (llvm::Error E = writeSharePlan(Result.Plan, Files.Plan))
+      return E;
+    llvm::sys::fs::remove(Files.Checkpoint);
+    return llvm::Error::success();
+  }
+
+  std::string note(size_t Stage) {
+    if (Identity.empty()) {
+      llvm::SHA256 Hash;
+      Hash.update(trainingIdentity(*Canonical, &Teacher, Images, Options.Training));
+      Identity = llvm::toHex(Hash.final(), /*LowerCase=*/true);
+    }
+    std::string Budgets;
+    for (const std::string &Budget : llvm::ArrayRef(Options.Budgets).take_front(Stage + 1))
+      Budgets += (Budgets.empty() ? "" : ", ") + Budget;
+    return fmt::format("strategy {}, budgets {} of {} in turn, seed {}, training {:.16}", Options.Strategy, Budgets,
+                       Options.Budgets.size(), Options.Training.Seed, Identity);
+  }
+
+  const Model &Original, &Teacher;
+  const ImageSet &Images;
+  const TuneOptions &Options;
+  const StageReport &Report;
+  std::unique_ptr<Model> Canonical;
+  std::string Identity;
+  Stages Result;
+};
+
+} // namespace
+
+llvm::Expected<Stages> deepshare::tuneInStages(const Model &Original, const Model &Teacher, const ImageSet &Images,
+                                               const TuneOptions &Options, const StageReport &Report) {
+  return Scheduler(Original, Teacher, Images, Options, Report).run();
+}
+
+void deepshare::removeStages(const TuneOptions &Options) {
+  for (size_t Stage = 0; Stage < Options.Budgets.size(); ++Stage) {
+    StageFiles Files(Options, Stage);
+    llvm::sys::fs::remove(Files.Checkpoint);
+    llvm::sys::fs::remove(Files.Plan);
+    llvm::sys::fs::remove(Files.Model);
+  }
+}
