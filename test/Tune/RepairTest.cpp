@@ -97,7 +97,8 @@ protected:
     for (unsigned C = 0; C < 4; ++C)
       Site.Channels.push_back({GateSource{0, C, 1}, 1, 0});
     Site.Channels[Replicate] = {GateSource{0, 0, 1}, On, Off};
-    Context.Plan = SharePlan{"", "", {Site}};
+    Context.Plan.emplace();
+    Context.Plan->Sites = {Site};
     llvm::cantFail(llvm::cantFail(Pipeline::parse("infer-shapes,share-gates")).run(*Rewritten, Context));
   }
 
