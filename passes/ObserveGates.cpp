@@ -58,6 +58,9 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
   llvm::Expected<Weighting> Weights = parseWeighting(Given.get("weights"));
   if (!Weights)
     return Weights.takeError();
+  if (Given.get("temperature").getAsDouble(Options.Temperature) || !(Options.Temperature >= 1))
+    return llvm::createStringError("option 'temperature': expected a number of at least 1, got '" +
+                                   Given.get("temperature") + "'");
   llvm::SmallVector<llvm::StringRef, 4> Tiles;
   Given.get("tiles").split(Tiles, ',', -1, /*KeepEmpty=*/false);
   for (llvm::StringRef Text : Tiles) {
@@ -88,6 +91,7 @@ PassInfo deepshare::observeGatesPass() {
           .Contract = "Measures the moments of every shareable gate on calibration images; changes nothing.",
           .Options = {{"images", "512", "images to use, drawn by the seed; 0: all"},
                       {"weights", "auto", "what an error weighs: auto, none, classification, pixels, regression"},
+                      {"temperature", "4", "labels for the weights are drawn from softmax(logits / temperature)"},
                       {"candidates", "all",
                        "sites whose gates a channel may use: its own; also earlier ones of the same-size; all that map "
                        "onto its positions (strided, coarser)"},

@@ -80,12 +80,14 @@ private:
 /// Draws labels and turns the model's output into the scalar whose gradient gives the weights.
 class FisherLoss {
 public:
-  FisherLoss(Weighting Kind, StringRef LastOp, uint64_t Seed) : Kind(Kind), LastOp(LastOp), Seed(Seed) {}
+  FisherLoss(Weighting Kind, StringRef LastOp, const ObservationOptions &Options)
+      : Kind(Kind), LastOp(LastOp), Temperature(Options.Temperature), Seed(Options.Seed) {}
   at::Tensor operator()(const at::Tensor &Output, ArrayRef<uint64_t> Images) const;
 
 private:
   Weighting Kind;
   StringRef LastOp;
+  double Temperature;
   uint64_t Seed;
 };
 
@@ -161,9 +163,9 @@ at::Tensor FisherLoss::operator()(const at::Tensor &Output, ArrayRef<uint64_t> I
       fillNoise(std::normal_distribution<float>(), Seed, Image, Noise.data_ptr<float>() + I * Each, Each);
     return (Output * Noise).sum();
   }
-  at::Tensor LogP = LastOp == "LogSoftmax" ? Output
-                    : LastOp == "Softmax"  ? Output.clamp_min(1e-12).log()
-                                           : at::log_softmax(Output, 1);
+  // Log-probabilities are logits, up to a constant that the softmax below takes away.
+  at::Tensor Logits = LastOp == "Softmax" ? Output.clamp_min(1e-12).log() : Output;
+  at::Tensor LogP = at::log_softmax(Logits / Temperature, 1);
   at::Tensor Label;
   {
     at::NoGradGuard NoGrad;
@@ -176,7 +178,8 @@ at::Tensor FisherLoss::operator()(const at::Tensor &Output, ArrayRef<uint64_t> I
     // The first class whose cumulated probability passes the draw.
     Label = (LogP.detach().exp().cumsum(1) < Draw).sum(1, /*keepdim=*/true).clamp_max(Output.size(1) - 1);
   }
-  return -LogP.gather(1, Label).sum();
+  // In units of the logits, so that losses at different temperatures are of one size.
+  return -Temperature * LogP.gather(1, Label).sum();
 }
 
 //===----------------------------------------------------------------------===//
@@ -259,7 +262,7 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
           Which.push_back(I);
         }
       Error Failed = guarded("the backward pass for the weights (weighting none does without it)", [&]() -> Error {
-        at::Tensor Loss = FisherLoss(Kind, LastOp, Options.Seed)(Outputs->front(), Indices);
+        at::Tensor Loss = FisherLoss(Kind, LastOp, Options)(Outputs->front(), Indices);
         std::vector<at::Tensor> Results =
             torch::autograd::grad({Loss}, Observed, {}, /*retain_graph=*/false, /*create_graph=*/false,
                                   /*allow_unused=*/true);

@@ -193,13 +193,14 @@ TEST(Observation, AveragesOfMaxPools) {
 }
 
 TEST(Observation, FisherWeightsAreTheModelsOwn) {
-  // Logits W'relu(x): for a label l the gradient of -log p(l) is W (p - e_l).
+  // Logits W'relu(x): for a label l the gradient of -T log p(l) is W (p - e_l), with p the softmax of logits / T.
   Observed S = setUp("(float[N,3] x) => (float[N,2] z)",
                      "w = Constant<value = float[3,2] {1, -1, 0.5, 2, -3, 0.25}>() y = Relu(x) z = MatMul(y, w)");
   const float W[3][2] = {{1, -1}, {0.5, 2}, {-3, 0.25}};
   Noise Images(40, {3});
   ObservationOptions Options;
   Options.Images = 1;
+  Options.Temperature = 2;
   unsigned Labels[2] = {};
   for (uint64_t Seed = 0; Seed < 40; ++Seed) {
     Options.Seed = Seed;
@@ -212,7 +213,7 @@ TEST(Observation, FisherWeightsAreTheModelsOwn) {
       for (int C = 0; C < 3; ++C)
         for (int K = 0; K < 2; ++K)
           Z[K] += W[C][K] * std::max(0.0f, X[C]);
-      double P = 1 / (1 + std::exp(Z[1] - Z[0]));
+      double P = 1 / (1 + std::exp((Z[1] - Z[0]) / Options.Temperature));
       for (int Label : {0, 1}) {
         bool Same = true;
         for (int C = 0; C < 3; ++C) {

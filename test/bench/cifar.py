@@ -38,11 +38,12 @@ def run_tool(name, *arguments):
 
 
 class Images:
-    """The first images of a CIFAR-10 archive, as the networks want them."""
+    """Images of a CIFAR-10 archive, as the networks want them: a slice of it, or as many of the first."""
 
-    def __init__(self, path, limit):
+    def __init__(self, path, which):
+        which = which if isinstance(which, slice) else slice(which)
         with np.load(path) as archive:
-            pixels, self.labels = archive["images"][:limit], archive["labels"][:limit]
+            pixels, self.labels = archive["images"][which], archive["labels"][which]
         scaled = pixels.astype(np.float32) / 255
         self.inputs = np.ascontiguousarray(((scaled - np.float32(MEAN)) / np.float32(STD)).transpose(0, 3, 1, 2))
 
@@ -55,6 +56,12 @@ def logits(model, inputs, optimised=True):
     session = ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
     return np.concatenate([session.run(None, {name: inputs[i : i + 100]})[0] for i in range(0, len(inputs), 100)])
+
+
+def log_softmax(values):
+    values = values.astype(np.float64)
+    values -= values.max(axis=1, keepdims=True)
+    return values - np.log(np.exp(values).sum(axis=1, keepdims=True))
 
 
 def top1(outputs, labels):

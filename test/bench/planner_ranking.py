@@ -15,13 +15,7 @@ import sys
 
 import numpy as np
 
-from cifar import ROOT, Images, logits, run_tool
-
-
-def log_softmax(values):
-    values = values.astype(np.float64)
-    values -= values.max(axis=1, keepdims=True)
-    return values - np.log(np.exp(values).sum(axis=1, keepdims=True))
+from cifar import ROOT, Images, log_softmax, logits, run_tool
 
 
 def ranks(values):
