@@ -174,8 +174,14 @@ static constexpr Rule Rules[] = {
     {"Sub", hasNeutralOperand},
 };
 
+/// True if an attribute's value is known only where the function is called.
+static bool hasReference(const Node &N) {
+  return llvm::any_of(N.attributes(),
+                      [](const Attribute &A) { return std::holds_alternative<AttributeReference>(A.Value); });
+}
+
 static bool isIdentity(const Node &N) {
-  return N.domain().empty() && N.input(0) && N.numOutputs() != 0 &&
+  return N.domain().empty() && N.input(0) && N.numOutputs() != 0 && !hasReference(N) &&
          llvm::any_of(Rules, [&](const Rule &R) { return N.opType() == R.Operator && R.Holds(N); });
 }
 
