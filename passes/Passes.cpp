@@ -5,19 +5,28 @@
 //===----------------------------------------------------------------------===//
 
 #include "deepshare/passes/Canonicalize.h"
+#include "deepshare/passes/CheckTarget.h"
+#include "deepshare/passes/ConstantsAsNodes.h"
+#include "deepshare/passes/ConstantsSecond.h"
 #include "deepshare/passes/ContractGates.h"
 #include "deepshare/passes/EliminateCommonSubexpressions.h"
 #include "deepshare/passes/EliminateDeadCode.h"
 #include "deepshare/passes/EliminateIdentity.h"
 #include "deepshare/passes/ExpandGates.h"
+#include "deepshare/passes/ExplicitAttributes.h"
+#include "deepshare/passes/ExplicitShapes.h"
 #include "deepshare/passes/FoldBatchNorm.h"
 #include "deepshare/passes/FoldConstants.h"
+#include "deepshare/passes/GreaterAsLess.h"
 #include "deepshare/passes/InferShapes.h"
-#include "deepshare/passes/LowerOnnx.h"
+#include "deepshare/passes/LowerShareOps.h"
+#include "deepshare/passes/MergeComparisons.h"
 #include "deepshare/passes/ObserveGates.h"
 #include "deepshare/passes/PlanGates.h"
 #include "deepshare/passes/Repair.h"
+#include "deepshare/passes/SelectionAsConv.h"
 #include "deepshare/passes/ShareGates.h"
+#include "deepshare/passes/SpatialReductionAsPooling.h"
 
 using namespace deepshare;
 
@@ -26,19 +35,28 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
   // clang-format off
   static const PassInfo Table[] = {
       canonicalizePass(),
+      checkTargetPass(),
+      constantsAsNodesPass(),
+      constantsSecondPass(),
       contractGatesPass(),
       eliminateCommonSubexpressionsPass(),
       eliminateDeadCodePass(),
       eliminateIdentityPass(),
       expandGatesPass(),
+      explicitAttributesPass(),
+      explicitShapesPass(),
       foldBatchNormPass(),
       foldConstantsPass(),
+      greaterAsLessPass(),
       inferShapesPass(),
-      lowerOnnxPass(),
+      lowerShareOpsPass(),
+      mergeComparisonsPass(),
       observeGatesPass(),
       planGatesPass(),
       repairPass(),
+      selectionAsConvPass(),
       shareGatesPass(),
+      spatialReductionAsPoolingPass(),
   };
   // clang-format on
   return Table;

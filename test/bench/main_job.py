@@ -65,7 +65,7 @@ class Bench:
         again = half.read_bytes()
         self.rewrite("50%")
         self.row("50 %: run again, the same file", "yes" if half.read_bytes() == again else "no", "yes", half.read_bytes() == again)
-        lowered, _ = self.rewrite("50%", "--lower=onnx")
+        lowered, _ = self.rewrite("50%", "--target=onnx")
         reference = logits(half, images.inputs)
         for name, path in (("with functions", half), ("lowered", lowered)):
             counted = sum(count_comparisons.count_comparisons(path).values())

@@ -91,10 +91,10 @@ def main():
         onnx.save(onnx.parser.parse_model(MODEL), folder / "model.onnx")
         sites = [dict(name=name, spatial=[SIZE, SIZE], channels=plan) for name, plan in (("a", A), ("b", B))]
         (folder / "plan.json").write_text(json.dumps(dict(format="deepshare-plan", version=1, model="", note="", sites=sites)))
-        for name, option in (("shared", []), ("lowered", ["--lower=onnx"])):
+        for name, option in (("shared", []), ("lowered", ["--target=onnx"]), ("spu", ["--target=spu"])):
             subprocess.run([sys.argv[1], folder / "model.onnx", "--plan", folder / "plan.json", *option,
                             "-o", folder / f"{name}.onnx"], check=True, stdout=subprocess.DEVNULL)
-        shared, lowered = onnx.load(folder / "shared.onnx"), onnx.load(folder / "lowered.onnx")
+        shared, lowered, spu = (onnx.load(folder / f"{name}.onnx") for name in ("shared", "lowered", "spu"))
 
     nodes = [node for node in shared.graph.node if node.domain == DOMAIN]
     assert {node.op_type for node in nodes} == {"DReLU", "DReLUShare"}, "the plan leaves both operators"
@@ -107,10 +107,10 @@ def main():
         np.testing.assert_array_equal(values[node.output[0]], expected, err_msg=f"node {node.name or node.output[0]}")
 
     expected = planned((A, B), feeds["x"], feeds["z"], drelu)
-    for name, model in (("with functions", shared), ("lowered", lowered)):
+    for name, model in (("with functions", shared), ("lowered", lowered), ("for SPU", spu)):
         assert name == "with functions" or not any(node.domain for node in model.graph.node), "lowered leaves standard operators"
         np.testing.assert_allclose(run(model, feeds, ["y"])["y"], expected, rtol=1e-6, atol=1e-6, err_msg=name)
-    print(f"{len(nodes)} nodes and both forms of the model agree with docs/ops.md")
+    print(f"{len(nodes)} nodes and all forms of the model agree with docs/ops.md")
 
 
 if __name__ == "__main__":

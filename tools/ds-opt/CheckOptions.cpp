@@ -15,6 +15,7 @@
 #include "deepshare/Analysis/Observation.h"
 #include "deepshare/Analysis/Planner.h"
 #include "deepshare/Support/Error.h"
+#include "deepshare/passes/Target.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FileSystem.h"
@@ -35,10 +36,10 @@ struct FlagUse {
 } // namespace
 
 /// Whatever runs passes.
-static constexpr unsigned AnyPass = PlanJob | ApplyJob | PipelineJob | SweepJob;
+static constexpr unsigned AnyPass = PlanJob | ApplyJob | PipelineJob | SweepJob | TargetJob;
 
 /// Whatever ends in a model.
-static constexpr unsigned AnyModel = PlanJob | ApplyJob | PipelineJob | CopyJob;
+static constexpr unsigned AnyModel = PlanJob | ApplyJob | PipelineJob | CopyJob | TargetJob;
 
 static constexpr FlagUse Uses[] = {
     {"calibrate-count", PlanJob | ApplyJob | SweepJob, "observe-gates{images=n}"},
@@ -52,7 +53,7 @@ static constexpr FlagUse Uses[] = {
     {"o", AnyModel, ""},
     {"count", AnyModel, ""},
     {"repair", PlanJob | ApplyJob, "repair"},
-    {"lower", PlanJob | ApplyJob, "lower-onnx"},
+    {"target", AnyModel, ""},
     {"save-plan", AnyPass, ""},
     {"report", AnyPass, ""},
     {"cost-model", AnyPass, ""},
@@ -65,8 +66,11 @@ static constexpr FlagUse Uses[] = {
 };
 
 /// The flags that ask for each job, as messages name them.
-static constexpr std::pair<Job, StringRef> JobFlags[] = {
-    {PlanJob, "--calibrate"}, {ApplyJob, "--plan"}, {PipelineJob, "--passes"}, {SweepJob, "--sweep"}};
+static constexpr std::pair<Job, StringRef> JobFlags[] = {{PlanJob, "--calibrate"},
+                                                         {ApplyJob, "--plan"},
+                                                         {PipelineJob, "--passes"},
+                                                         {SweepJob, "--sweep"},
+                                                         {TargetJob, "--target"}};
 
 Job deepshare::jobOf(const DriverOptions &Options) {
   if (!Options.Passes.empty())
@@ -75,7 +79,9 @@ Job deepshare::jobOf(const DriverOptions &Options) {
     return SweepJob;
   if (!Options.Plan.empty())
     return ApplyJob;
-  return Options.Images.empty() ? CopyJob : PlanJob;
+  if (!Options.Images.empty())
+    return PlanJob;
+  return Options.Target.empty() ? CopyJob : TargetJob;
 }
 
 static Error checkUse(const FlagUse &Use, Job Asked) {
@@ -117,8 +123,8 @@ static Error checkValues(const DriverOptions &Options) {
   }
   if (llvm::Expected<Weighting> Weights = parseWeighting(Options.Weights); !Weights)
     return Weights.takeError();
-  if (!Options.Lower.empty() && Options.Lower != "onnx")
-    return makeError("--lower: unknown target '" + Options.Lower + "' (there is onnx)");
+  if (!Options.Target.empty() && !findTarget(Options.Target))
+    return makeError("--target: unknown target '" + Options.Target + "' (there are " + targetNames() + ")");
   return Error::success();
 }
 
@@ -139,6 +145,6 @@ Error deepshare::checkOptions(const DriverOptions &Options) {
   if (Asked == ApplyJob && !Options.Images.empty() && !Options.Repair)
     return makeError("--calibrate does nothing with --plan and --repair=off");
   if (Asked == CopyJob && Options.Output.empty() && !Options.Count)
-    return makeError("nothing to do: give --calibrate, --plan, --passes, --count or -o");
+    return makeError("nothing to do: give --calibrate, --plan, --passes, --target, --count or -o");
   return checkValues(Options);
 }

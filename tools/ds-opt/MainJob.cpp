@@ -10,6 +10,7 @@
 #include "deepshare/Analysis/CostSteps.h"
 #include "deepshare/Cost/CostReport.h"
 #include "deepshare/Support/TextFile.h"
+#include "deepshare/passes/Target.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/Path.h"
@@ -20,7 +21,10 @@ using namespace deepshare;
 
 bool deepshare::isMainJob(const DriverOptions &Options) { return jobOf(Options) & (PlanJob | ApplyJob); }
 
-std::string deepshare::pipelineFor(const DriverOptions &Options) {
+/// The job's own pipeline.
+static std::string jobPipeline(const DriverOptions &Options) {
+  if (jobOf(Options) == TargetJob)
+    return "canonicalize,infer-shapes";
   if (!isMainJob(Options) && jobOf(Options) != SweepJob)
     return Options.Passes;
   std::string Count = Options.ImageCount ? fmt::format("images={} ", *Options.ImageCount) : "";
@@ -36,9 +40,14 @@ std::string deepshare::pipelineFor(const DriverOptions &Options) {
   if (Options.Repair && !Options.Images.empty())
     Pipeline += fmt::format(",repair{{{}}}", Count);
   Pipeline += ",contract-gates";
-  if (!Options.Lower.empty())
-    Pipeline += ",lower-" + Options.Lower;
   return Pipeline + ",infer-shapes";
+}
+
+std::string deepshare::pipelineFor(const DriverOptions &Options) {
+  std::string Pipeline = jobPipeline(Options);
+  if (const Target *T = findTarget(Options.Target))
+    Pipeline += fmt::format(",{},infer-shapes,check-target{{target={}}}", T->Pipeline.str(), T->Name.str());
+  return Pipeline;
 }
 
 llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Context,

@@ -22,7 +22,7 @@ namespace deepshare {
 bool isMainJob(const DriverOptions &Options);
 
 /// The pipeline that the options stand for: a main job's, that of a sweep, which ends in observed gates, or the user's
-/// own.
+/// own; then the target's passes.
 std::string pipelineFor(const DriverOptions &Options);
 
 /// Fills a context from the options: images, cost model, plan, seed. The images are left in \p Images, which the

@@ -9,6 +9,7 @@
 #include "../common/CommandLine.h"
 
 #include "deepshare/passes/Pass.h"
+#include "deepshare/passes/Target.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/CommandLine.h"
@@ -55,6 +56,10 @@ static std::string describePasses() {
                                Option.Description.str()),
                    "        ");
   }
+  Text += "\nTARGETS (--target):\n";
+  for (const Target &T : allTargets())
+    Text += fmt::format("\n  {}\n", T.Name.str()) + wrap(T.Description, "      ") +
+            fmt::format("      = {}\n", T.Pipeline.str());
   return Text + "\nA pipeline lists passes, with options in braces, separated by spaces:\n"
                 "  --passes='canonicalize,observe-gates{images=256}'\n";
 }
@@ -108,8 +113,9 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
   cl::opt<std::string, true> SavePlan(
       "save-plan", cl::desc("Write the share plan here (default: beside the output); with --sweep a folder"),
       cl::value_desc("plan.json"), cl::location(Result.SavePlan), cl::cat(Category));
-  cl::opt<std::string, true> Lower("lower", cl::desc("Replace the share operators by what this target takes: onnx"),
-                                   cl::value_desc("target"), cl::location(Result.Lower), cl::cat(Category));
+  std::string TargetHelp = "Bring the result into the forms that a runtime or framework takes: " + targetNames();
+  cl::opt<std::string, true> Target("target", cl::desc(TargetHelp), cl::value_desc("name"), cl::location(Result.Target),
+                                    cl::cat(Category));
   cl::opt<std::string, true> CostModel("cost-model", cl::desc("Price by this cost model: a name or a file (semi2k-64)"),
                                        cl::value_desc("name"), cl::location(Result.CostModel), cl::cat(Category));
   cl::opt<std::string, true> Network("network",

@@ -45,8 +45,8 @@ struct DriverOptions {
   std::string Plan;
   /// Where the plan in use goes; empty: beside the output of a main job. With a sweep a folder.
   std::string SavePlan;
-  /// What to lower the share operators for; empty: leave them.
-  std::string Lower;
+  /// The target whose forms the result is brought into; empty: none.
+  std::string Target;
   /// A cost model, by name or path.
   std::string CostModel = "semi2k-64";
   /// The link between the parties, as parseNetwork reads it; empty: none, and no times.
@@ -76,6 +76,7 @@ enum Job : unsigned {
   PipelineJob = 4, ///< --passes
   CopyJob = 8,     ///< read, count, write
   SweepJob = 16,   ///< --sweep: observe, then plan several budgets
+  TargetJob = 32,  ///< --target alone: canonicalise, then the target's passes
 };
 
 Job jobOf(const DriverOptions &Options);

@@ -1,11 +1,11 @@
-//===- LowerOnnx.h - share operators to standard ones -*- C++ -*-===//
+//===- LowerShareOps.h - share operators to standard ones -*- C++ -*-===//
 //
 // Part of DeepShare, under the Apache License 2.0. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef DEEPSHARE_PASSES_LOWERONNX_H
-#define DEEPSHARE_PASSES_LOWERONNX_H
+#ifndef DEEPSHARE_PASSES_LOWERSHAREOPS_H
+#define DEEPSHARE_PASSES_LOWERSHAREOPS_H
 
 #include "deepshare/passes/Pass.h"
 
@@ -13,8 +13,8 @@ namespace deepshare {
 
 /// Replaces DReLU and DReLUShare by standard operators: Greater, boolean Gather and Concat, Where; channels without a
 /// gate pay for none.
-PassInfo lowerOnnxPass();
+PassInfo lowerShareOpsPass();
 
 } // namespace deepshare
 
-#endif // DEEPSHARE_PASSES_LOWERONNX_H
+#endif // DEEPSHARE_PASSES_LOWERSHAREOPS_H

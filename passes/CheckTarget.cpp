@@ -1,0 +1,71 @@
+//===- CheckTarget.cpp - what a target does not take ----------------------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// Holds every node of the main graph against a target's table (deepshare/passes/Target.h) and fails at the first that
+// it does not take. Changes nothing. Bodies of functions are looked at only where a call is not itself taken, since a
+// target that knows the operator never enters its function.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/passes/CheckTarget.h"
+
+#include "deepshare/IR/ShareOps.h"
+#include "deepshare/Support/Error.h"
+#include "deepshare/passes/Target.h"
+
+#include "llvm/ADT/STLExtras.h"
+
+#include <fmt/format.h>
+
+using namespace deepshare;
+
+namespace {
+class CheckTarget : public Pass {
+public:
+  explicit CheckTarget(const Target &T) : T(T) {}
+
+  llvm::Expected<bool> run(Model &M, PassContext &) override {
+    if (T.RefuseModel)
+      if (std::string Reason = T.RefuseModel(M); !Reason.empty())
+        return makeError(fmt::format("target {}: {}", T.Name.str(), Reason));
+    for (const Node &N : M.graph())
+      if (std::string Reason = refuse(M, N); !Reason.empty())
+        return makeError(fmt::format("node '{}' ({}): target {} does not take it: {}", N.displayName().str(),
+                                     N.opType().str(), T.Name.str(), Reason));
+    return false;
+  }
+
+private:
+  std::string refuse(Model &M, const Node &N) const {
+    if (T.Operators.empty())
+      return N.domain() == ShareDomain ? "it is an operator of ai.deepshare" : "";
+    const auto *Found = llvm::find_if(
+        T.Operators, [&](const AcceptedOperator &Op) { return Op.Type == N.opType() && Op.Domain == N.domain(); });
+    if (Found == T.Operators.end())
+      return M.function(N) ? "it calls a function of the model" : "no such operator there";
+    for (const auto &[Index, Input] : llvm::enumerate(N.inputs()))
+      if (!Input && Found->Refuse == nullptr)
+        return fmt::format("input {} is left out", Index);
+    return Found->Refuse ? Found->Refuse(N) : std::string();
+  }
+
+  const Target &T;
+};
+} // namespace
+
+PassInfo deepshare::checkTargetPass() {
+  return {.Name = "check-target",
+          .Contract = "Fails at the first node that a target's importer does not take, and says why.",
+          .Options = {{"target", "onnx", "crypten, onnx or spu"}},
+          .Create = [](const PassOptions &Options) -> llvm::Expected<std::unique_ptr<Pass>> {
+            const Target *T = findTarget(Options.get("target"));
+            if (!T)
+              return makeError(fmt::format("check-target: unknown target '{}' (there are {})",
+                                           Options.get("target").str(), targetNames()));
+            return std::make_unique<CheckTarget>(*T);
+          },
+          .Alias = {}};
+}

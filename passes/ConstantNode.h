@@ -1,0 +1,35 @@
+//===- ConstantNode.h - constants as nodes -*- C++ -*-===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef DEEPSHARE_PASSES_CONSTANTNODE_H
+#define DEEPSHARE_PASSES_CONSTANTNODE_H
+
+#include "deepshare/IR/Graph.h"
+
+namespace deepshare {
+
+/// Inserts a Constant node that holds \p T before \p Before; returns its output, named from \p Name. The targets for
+/// private inference take such a value for public, and floating-point initialisers for secret weights.
+inline Value *insertConstant(Graph &G, Graph::iterator Before, Tensor T, const llvm::Twine &Name) {
+  std::optional<TensorType> Type = T.type();
+  Value *V = G.insert(Before, "Constant", {}, Name);
+  V->setType(std::move(Type));
+  V->producer()->setAttribute("value", std::move(T));
+  return V;
+}
+
+/// The tensor that \p V always has: a constant initialiser's or a Constant node's; null otherwise.
+inline const Tensor *constantTensor(const Value *V) {
+  if (!V)
+    return nullptr;
+  if (V->producer() && V->producer()->is("Constant"))
+    return V->producer()->attributeAs<Tensor>("value");
+  return V->constant();
+}
+
+} // namespace deepshare
+
+#endif // DEEPSHARE_PASSES_CONSTANTNODE_H
