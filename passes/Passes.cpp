@@ -26,6 +26,7 @@
 #include "deepshare/passes/Repair.h"
 #include "deepshare/passes/SelectionAsConv.h"
 #include "deepshare/passes/ShareGates.h"
+#include "deepshare/passes/SinkGates.h"
 #include "deepshare/passes/SpatialReductionAsPooling.h"
 
 using namespace deepshare;
@@ -56,6 +57,7 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
       repairPass(),
       selectionAsConvPass(),
       shareGatesPass(),
+      sinkGatesPass(),
       spatialReductionAsPoolingPass(),
   };
   // clang-format on
