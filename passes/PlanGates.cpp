@@ -39,6 +39,7 @@ public:
       return Result.takeError();
     Context.Plan = std::move(Result->Plan);
     Context.Plan->Model = structureFingerprint(M);
+    Context.Outcomes = std::move(Result->Outcomes);
     return false;
   }
 

@@ -34,6 +34,37 @@ using llvm::ArrayRef;
 using llvm::Error;
 using llvm::Expected;
 
+llvm::StringRef deepshare::formObstacle(GateKind Kind) {
+  switch (Kind) {
+  case GateKind::Clip:
+  case GateKind::HardSigmoid:
+  case GateKind::HardSwish:
+    return "makes several comparisons (expand-gates takes it apart)";
+  case GateKind::Max:
+  case GateKind::Min:
+  case GateKind::MaxPool:
+  case GateKind::GlobalMaxPool:
+    return "compares elements with each other";
+  case GateKind::Elu:
+    return "computes an exponential where the gate is closed";
+  case GateKind::Sign:
+  case GateKind::Comparison:
+  case GateKind::DReLU:
+    return "has the bit itself as its result";
+  case GateKind::Mux:
+  case GateKind::DReLUShare:
+    return "selects by bits that other sites compare";
+  case GateKind::Relu:
+  case GateKind::LeakyRelu:
+  case GateKind::PRelu:
+  case GateKind::ThresholdedRelu:
+  case GateKind::Where:
+  case GateKind::Abs:
+    return "is not x times one constant slope for each sign of x";
+  }
+  llvm_unreachable("unknown gate kind");
+}
+
 /// Slope per channel: a constant that broadcasts along every axis but the channels'.
 Error SiteFinder::addPRelu(Node &N) {
   if (std::optional<float> Slope = splat(N.input(1)))
@@ -51,6 +82,7 @@ Error SiteFinder::addPRelu(Node &N) {
   if (IsPerChannel) {
     Site.SlopeOff = Slope->toVector<float>();
   } else {
+    Site.Obstacle = "has slopes that differ inside a channel";
     Site.SlopeOn.clear();
     Site.SlopeOff.clear();
   }
@@ -111,6 +143,7 @@ Error SiteFinder::addWhere(Node &N) {
     Sites.back().DReLUs = Sites.back().DReLUs / Chosen * Compares;
     Sites.back().SlopeOn.clear();
     Sites.back().SlopeOff.clear();
+    Sites.back().Obstacle = "selects more elements than it compares";
   }
   return Error::success();
 }
@@ -119,6 +152,7 @@ Error SiteFinder::addShare(Node &N) {
   Expected<GateSite *> Site = addSite(N, GateKind::DReLUShare, N.input(0), {0, 1, 0});
   if (!Site)
     return Site.takeError();
+  (*Site)->Obstacle = formObstacle(GateKind::DReLUShare);
   std::vector<int64_t> Masks = N.intsAttribute("mask");
   uint64_t Gated = llvm::count_if(Masks, [](int64_t Mask) { return Mask >= 0; });
   if (!Masks.empty())

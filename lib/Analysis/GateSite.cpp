@@ -82,7 +82,7 @@ Error deepshare::checkPlan(const SharePlan &Plan, ArrayRef<GateSite> Sites, Stri
       return makeError(Where + "the model has no gate of this name; the plan is for another model");
     const GateSite &Site = Sites[Found->second];
     if (!Site.isShareable())
-      return makeError(Where + "a " + gateKindName(Site.Kind) + " of this form cannot share gates");
+      return makeError(Where + "this " + gateKindName(Site.Kind) + " cannot share gates: it " + Site.Obstacle);
     if (int64_t(Planned.Channels.size()) != Site.Channels)
       return makeError(Where + fmt::format("expected {} channels, got {}", Site.Channels, Planned.Channels.size()));
     if (ArrayRef<int64_t>(Planned.Spatial) != ArrayRef<int64_t>(Site.Spatial))

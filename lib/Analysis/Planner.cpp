@@ -21,6 +21,7 @@
 
 #include <cmath>
 #include <random>
+#include <set>
 
 using namespace deepshare;
 using llvm::ArrayRef;
@@ -128,6 +129,7 @@ public:
         StatisticsOf.push_back(I);
         FirstChannel.push_back(NumChannels);
         Sites.push_back(&Site);
+        Outcomes.Sites.emplace_back(Site.Channels);
         NumChannels += Site.Channels;
       } else {
         IndexOf.push_back(~0u);
@@ -143,6 +145,7 @@ public:
   bool decides(const GateSite &Site) const {
     return Site.isShareable() || llvm::any_of(Pools, [&](const PoolChoice &Pool) { return Pool.Site == &Site; });
   }
+  PlanOutcomes outcomes(const SharePlan &Plan) const;
 
 private:
   bool isGlobal() const {
@@ -169,6 +172,7 @@ private:
   unsigned NumChannels = 0;
   std::vector<PoolChoice> Pools;
   double Loss = 0;
+  PlanOutcomes Outcomes; ///< losses only
 };
 
 } // namespace
@@ -224,6 +228,7 @@ void Planner::readPools(ArrayRef<SearchChoice> Choices, SharePlan &Plan) {
     if (Choice.Gate < 0) {
       Plan.AveragePools.push_back({Pool.Site->Name, Pool.Average.Scale});
       Loss += Pool.Average.Loss;
+      Outcomes.AveragePools.push_back(Pool.Average.Loss);
     }
 }
 
@@ -412,8 +417,38 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
       Channel.On = Slopes.On;
       Channel.Off = Slopes.Off;
       Loss += Slopes.Loss;
+      Outcomes.Sites[I][C].Loss = Slopes.Loss;
     }
   }
+}
+
+/// The losses of \p Plan, which is the one that was found, and what else its channels could do.
+PlanOutcomes Planner::outcomes(const SharePlan &Plan) const {
+  PlanOutcomes Result = Outcomes;
+  auto Offer = [](ChannelOutcome &Outcome, std::optional<GateSource> Source, const auto &Slopes) {
+    if (!Outcome.Next || Slopes.Loss < Outcome.NextLoss) {
+      Outcome.Next = {Source, float(Slopes.On), float(Slopes.Off)};
+      Outcome.NextLoss = Slopes.Loss;
+    }
+  };
+  std::set<GateSource> Gates;
+  for (unsigned I = 0; I < Sites.size(); ++I)
+    for (auto [C, Channel] : llvm::enumerate(Plan.Sites[I].Channels))
+      if (Channel.Source) {
+        Gates.insert(*Channel.Source);
+        for (const auto &Slopes : fitsWithout(I, C))
+          Offer(Result.Sites[I][C], std::nullopt, Slopes);
+      }
+  for (const PairMoments &Pair : Statistics.Pairs) {
+    unsigned R = IndexOf[Pair.Replicate], From = IndexOf[Pair.Candidate];
+    if (!isOffered(Pair))
+      continue;
+    for (auto Gate = Gates.lower_bound({From, 0, 0}); Gate != Gates.end() && Gate->Site == From; ++Gate)
+      for (unsigned C = 0; C < Sites[R]->Channels && Gate->Block == Pair.Block; ++C)
+        if (isOfferedChannel(Pair, C, Gate->Channel) && Plan.Sites[R].Channels[C].Source != *Gate)
+          Offer(Result.Sites[R][C], *Gate, fitGate(Pair, C, Gate->Channel, !Options.AffineSlopes));
+  }
+  return Result;
 }
 
 PlanResult Planner::plan(double Limit) {
@@ -501,6 +536,7 @@ Expected<PlanResult> deepshare::planSharing(ArrayRef<GateSite> Sites, const Gate
   PlanResult Result = Absolute >= Full ? P.unchanged() : P.plan(Absolute - Fixed);
   Result.Price = P.price(Result.Plan) + Fixed;
   Result.FullPrice = Full;
+  Result.Outcomes = P.outcomes(Result.Plan);
   Result.Plan.Note = fmt::format("strategy {}, budget {}, {} images, seed {}", strategyName(Options.Search).str(),
                                  budgetText(Limit), Statistics.Images, Options.Seed);
   if (Result.Price > Absolute * (1 + 1e-9))

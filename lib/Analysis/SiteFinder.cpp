@@ -167,15 +167,28 @@ Error SiteFinder::addSloped(Node &N, GateKind Kind, Value *Input, std::optional<
   Expected<GateSite *> Site = addSite(N, Kind, Input, PerElement);
   if (!Site)
     return Site.takeError();
-  // Channels are shared along axis 1 (DReLUShare), in float32, one image after the other.
-  const TensorType *Type = typeOf(N.output());
-  bool CanShare = Same && Prefix.empty() && N.parent() == &M.graph() && (*Site)->ChannelAxis == 1 && Type &&
-                  Type->Element == ElementType::Float32 && Type->Dims && Type->Dims->size() > 1 &&
-                  isSecretFloat(Input) && (*Site)->Channels > 0 && (*Site)->positions() > 0 &&
-                  (!Type->Dims->front().isFixed() || Type->Dims->front().size() == Batch);
-  if (CanShare) {
+  (*Site)->Obstacle = Same ? placeObstacle(**Site) : formObstacle(Kind);
+  if ((*Site)->Obstacle.empty()) {
     (*Site)->SlopeOn.assign((*Site)->Channels, Same->On);
     (*Site)->SlopeOff.assign((*Site)->Channels, Same->Off);
   }
   return Error::success();
+}
+
+/// Channels are shared along axis 1 (DReLUShare), in float32, one image after the other.
+llvm::StringRef SiteFinder::placeObstacle(const GateSite &Site) const {
+  const TensorType *Type = typeOf(Site.Output);
+  if (!Prefix.empty())
+    return "is inside a function";
+  if (Site.Gate->parent() != &M.graph())
+    return "is inside a subgraph";
+  if (Site.ChannelAxis != 1 || !Type || !Type->Dims || Type->Dims->size() < 2)
+    return "has no channels on axis 1";
+  if (Type->Element != ElementType::Float32 || !isSecretFloat(Site.Input))
+    return "is not of float32";
+  if (Site.Channels < 1 || Site.positions() < 1)
+    return "has no elements";
+  if (Type->Dims->front().isFixed() && Type->Dims->front().size() != Batch)
+    return "has more rows than the batch has images";
+  return "";
 }

@@ -27,6 +27,9 @@ struct ElementCost {
   unsigned Depth = 1;
 };
 
+/// Why gates of a kind that is not x times a slope for each sign are only counted (GateSite::Obstacle).
+llvm::StringRef formObstacle(GateKind Kind);
+
 /// Walks graphs and collects sites.
 class SiteFinder {
 public:
@@ -50,6 +53,7 @@ private:
   bool isBit(const Value *V) const { return Bits.contains(V); }
   llvm::Expected<uint64_t> reducedElements(Node &N);
   llvm::Expected<GateSite *> addSite(Node &N, GateKind Kind, Value *Input, ElementCost PerElement);
+  llvm::StringRef placeObstacle(const GateSite &Site) const;
   llvm::Error addSloped(Node &N, GateKind Kind, Value *Input, std::optional<Slopes> Same, ElementCost PerElement = {});
   llvm::Error addPRelu(Node &N);
   llvm::Error addExtremum(Node &N);

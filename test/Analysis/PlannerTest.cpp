@@ -262,6 +262,35 @@ TEST(Planner, MoreCandidatesAreNeverMuchWorse) {
   }
 }
 
+TEST(Planner, OutcomesAddUp) {
+  Instance I = randomInstance(4, {{8, 8}, {6, 8}, {12, 4}, {10, 4}});
+  for (Strategy Search : allStrategies())
+    for (double Amount : {0.0, 0.3, 1.0}) {
+      PlannerOptions Options;
+      Options.Limit = fraction(Amount);
+      Options.Search = Search;
+      PlanResult Result = plan(I, Options);
+      ASSERT_EQ(Result.Outcomes.Sites.size(), Result.Plan.Sites.size());
+      double Loss = 0;
+      for (unsigned S = 0; S < Result.Outcomes.Sites.size(); ++S) {
+        ASSERT_EQ(Result.Outcomes.Sites[S].size(), Result.Plan.Sites[S].Channels.size());
+        for (unsigned C = 0; C < Result.Outcomes.Sites[S].size(); ++C) {
+          const ChannelOutcome &Outcome = Result.Outcomes.Sites[S][C];
+          const ChannelPlan &Channel = Result.Plan.Sites[S].Channels[C];
+          Loss += Outcome.Loss;
+          EXPECT_TRUE(Outcome.Next || !Channel.Source) << "it could do without";
+          EXPECT_TRUE(!Outcome.Next || Amount > 0) << "no gate is computed";
+          // DReLUs alone have a price, so that a channel takes the best that is there.
+          if (Outcome.Next && Search == Strategy::Full) {
+            EXPECT_LE(Outcome.Loss, Outcome.NextLoss * (1 + 1e-5) + 1e-5);
+          }
+          EXPECT_TRUE(!Outcome.Next || Outcome.Next->Source != Channel.Source);
+        }
+      }
+      EXPECT_NEAR(Loss, Result.Loss, 1e-9 * (1 + Loss));
+    }
+}
+
 TEST(Planner, WholeBudgetKeepsEveryGate) {
   Instance I = randomInstance(1, {{4, 4}, {5, 2}});
   I.Sites[0].SlopeOff.assign(4, 0.25);

@@ -52,6 +52,7 @@ static constexpr FlagUse Uses[] = {
     {"plan", ApplyJob | PipelineJob, ""},
     {"o", AnyModel, ""},
     {"count", AnyModel, ""},
+    {"remarks", PlanJob | ApplyJob | PipelineJob, ""},
     {"repair", PlanJob | ApplyJob, "repair"},
     {"target", AnyModel, ""},
     {"save-plan", AnyPass, ""},

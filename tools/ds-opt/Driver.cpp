@@ -120,5 +120,5 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
       return E;
   if (llvm::Error E = writeResult(Options, **M, Out))
     return E;
-  return writeReports(Options, Context, Out);
+  return writeReports(Options, **M, Context, Out, Log);
 }

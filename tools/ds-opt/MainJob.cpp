@@ -8,6 +8,7 @@
 
 #include "../common/CommandLine.h"
 #include "deepshare/Analysis/CostSteps.h"
+#include "deepshare/Analysis/PlanRemarks.h"
 #include "deepshare/Cost/CostReport.h"
 #include "deepshare/Support/TextFile.h"
 #include "deepshare/passes/Target.h"
@@ -94,23 +95,31 @@ static std::string pathOr(const DriverOptions &Options, llvm::StringRef Given, l
   return std::string(Path);
 }
 
-llvm::Error deepshare::writeReports(const DriverOptions &Options, const PassContext &Context, llvm::raw_ostream &Out) {
+llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, const PassContext &Context,
+                                    llvm::raw_ostream &Out, llvm::raw_ostream &Log) {
   if (!Context.Plan) {
-    if (!Options.SavePlan.empty() || !Options.Report.empty())
-      return llvm::createStringError("there is no plan to save or report: the pipeline has no plan-gates");
+    if (!Options.SavePlan.empty() || !Options.Report.empty() || !Options.Remarks.empty())
+      return llvm::createStringError("there is no plan to save, report or remark on: the pipeline has no plan-gates");
     return llvm::Error::success();
   }
   std::string PlanPath = pathOr(Options, Options.SavePlan, "plan.json");
   if (!PlanPath.empty() && PlanPath != Options.Plan)
     if (llvm::Error E = writeSharePlan(*Context.Plan, PlanPath))
       return E;
-  if (!Context.Original)
+  if (!Context.Original && Options.Remarks.empty())
     return llvm::Error::success();
-  llvm::Expected<std::vector<GateSite>> Sites = findGateSites(*Context.Original);
+  Model &Planned = Context.Original ? *Context.Original : M;
+  llvm::Expected<std::vector<GateSite>> Sites = findGateSites(Planned);
   if (!Sites)
     return Sites.takeError();
-  CostReport Report =
-      makeCostReport(costSteps(*Context.Original, *Sites), &*Context.Plan, Context.Cost, Context.Connection);
+  if (Options.Remarks == "-")
+    Log << planRemarks(*Sites, *Context.Plan, Context.Outcomes);
+  else if (!Options.Remarks.empty())
+    if (llvm::Error E = writeTextFile(Options.Remarks, planRemarks(*Sites, *Context.Plan, Context.Outcomes)))
+      return E;
+  if (!Context.Original)
+    return llvm::Error::success();
+  CostReport Report = makeCostReport(costSteps(Planned, *Sites), &*Context.Plan, Context.Cost, Context.Connection);
   if (Options.Output != "-")
     printCostReport(Report, Out);
   std::string ReportPath = pathOr(Options, Options.Report, "report.json");

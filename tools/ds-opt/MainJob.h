@@ -29,9 +29,10 @@ std::string pipelineFor(const DriverOptions &Options);
 /// context refers to.
 llvm::Error fillContext(const DriverOptions &Options, PassContext &Context, std::unique_ptr<ImageSet> &Images);
 
-/// Writes the plan (--save-plan) and the report (--report), where a run of passes left something to write, and prints
-/// the report's table to \p Out.
-llvm::Error writeReports(const DriverOptions &Options, const PassContext &Context, llvm::raw_ostream &Out);
+/// Writes the plan (--save-plan), the report (--report) and the remarks (--remarks), where a run of passes on \p M left
+/// something to write. Prints the report's table to \p Out, and remarks without a file to \p Log.
+llvm::Error writeReports(const DriverOptions &Options, Model &M, const PassContext &Context, llvm::raw_ostream &Out,
+                         llvm::raw_ostream &Log);
 
 } // namespace deepshare
 

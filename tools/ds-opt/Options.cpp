@@ -126,6 +126,10 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
       cl::desc("Write the cost report, or the curve of --sweep, here as JSON (default: beside "
                "the output)"),
       cl::value_desc("report.json"), cl::location(Result.Report), cl::cat(Category));
+  cl::opt<std::string> Remarks("remarks",
+                               cl::desc("Say of each site and channel what became of it and why, here or on "
+                                        "standard error"),
+                               cl::value_desc("file"), cl::ValueOptional, cl::cat(Category));
   cl::opt<uint64_t, true> Seed("seed", cl::desc("Seed of everything that is drawn (0)"), cl::value_desc("n"),
                                cl::location(Result.Seed), cl::cat(Category));
   cl::opt<bool, true> Count("count", cl::desc("Print the gates of the result: site, kind, shape, DReLUs, muxes, total"),
@@ -155,6 +159,8 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
   for (const auto &Entry : cl::getRegisteredOptions())
     if (Entry.second->getNumOccurrences())
       Result.Given.insert(Entry.first());
+  if (Remarks.getNumOccurrences())
+    Result.Remarks = Remarks.empty() ? "-" : Remarks.getValue();
   if (ImageCount.getNumOccurrences())
     Result.ImageCount = ImageCount;
   if (!DebugOnly.empty()) {

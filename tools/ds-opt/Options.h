@@ -53,6 +53,8 @@ struct DriverOptions {
   std::string Network;
   /// Where the cost report (of a sweep: the curve) goes as JSON; empty: beside the output of a main job.
   std::string Report;
+  /// Where remarks on the plan go: "-" is standard error; empty: nowhere.
+  std::string Remarks;
   /// Where the plot of a sweep goes; empty: nowhere.
   std::string Plot;
   uint64_t Seed = 0;

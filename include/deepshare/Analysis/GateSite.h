@@ -73,6 +73,8 @@ struct GateSite {
   std::vector<float> SlopeOn, SlopeOff;
   /// A MaxPool or GlobalMaxPool that averages of the same windows may replace.
   bool CanAverage = false;
+  /// Why it is only counted, a literal that goes on from "it "; empty where slopes are filled.
+  llvm::StringRef Obstacle;
 
   /// Positions of one channel: the product of Spatial.
   int64_t positions() const;

@@ -22,6 +22,7 @@
 #include "llvm/Support/Error.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -76,12 +77,26 @@ struct PlannerOptions {
   bool AffineSlopes = true;
 };
 
+/// What one channel of a plan loses, and its best other choice: another gate that the plan computes, or none.
+struct ChannelOutcome {
+  double Loss = 0;
+  std::optional<ChannelPlan> Next; ///< nothing: a channel without a gate, and no gates to choose from
+  double NextLoss = 0;             ///< what it would lose with Next
+};
+
+/// What a plan loses, piece by piece.
+struct PlanOutcomes {
+  std::vector<std::vector<ChannelOutcome>> Sites; ///< of the channels of each of SharePlan::Sites
+  std::vector<double> AveragePools;               ///< losses of each of SharePlan::AveragePools
+};
+
 /// What the planner decided.
 struct PlanResult {
-  SharePlan Plan;       ///< Model is left to the caller
-  double Loss = 0;      ///< the summed loss, comparable between plans made from the same statistics
-  double Price = 0;     ///< in the budget's unit, sites that cannot share included
-  double FullPrice = 0; ///< of the unchanged model
+  SharePlan Plan;        ///< Model is left to the caller
+  double Loss = 0;       ///< the summed loss, comparable between plans made from the same statistics
+  double Price = 0;      ///< in the budget's unit, sites that cannot share included
+  double FullPrice = 0;  ///< of the unchanged model
+  PlanOutcomes Outcomes; ///< which sum to Loss
 };
 
 /// Plans \p Sites (of which \p Statistics are) under a budget. The price never passes the budget; no gate is computed

@@ -9,6 +9,7 @@
 
 #include "deepshare/Analysis/GateSite.h"
 #include "deepshare/Analysis/GateStatistics.h"
+#include "deepshare/Analysis/Planner.h"
 #include "deepshare/Cost/CostModel.h"
 #include "deepshare/Data/ImageSet.h"
 #include "deepshare/IR/Model.h"
@@ -42,6 +43,8 @@ struct PassContext {
   std::optional<GateStatistics> Statistics;
   /// Set by `plan-gates` or by the driver (--plan), read by `share-gates`.
   std::optional<SharePlan> Plan;
+  /// Set by `plan-gates`: what Plan loses, piece by piece. Nothing for a plan from a file.
+  std::optional<PlanOutcomes> Outcomes;
   /// The canonical model as it was before `share-gates`, which sets it; read by `repair`.
   std::shared_ptr<Model> Original;
 };
