@@ -31,17 +31,44 @@ llvm::Error deepshare::checkAugmentation(const Augmentation &Options, llvm::Arra
   return llvm::Error::success();
 }
 
-/// Moves one channel \p Rows down and \p Columns right (negative: up, left), and mirrors it first if \p Flip.
-static void move(llvm::MutableArrayRef<float> Plane, int64_t Height, int64_t Width, bool Flip, int64_t Rows,
-                 int64_t Columns, llvm::SmallVectorImpl<float> &Scratch) {
-  Scratch.assign(Plane.begin(), Plane.end());
-  for (int64_t Y = 0; Y < Height; ++Y)
-    for (int64_t X = 0; X < Width; ++X) {
-      int64_t FromY = Y - Rows, FromX = X - Columns;
-      bool Inside = FromY >= 0 && FromY < Height && FromX >= 0 && FromX < Width;
-      Plane[Y * Width + X] = Inside ? Scratch[FromY * Width + (Flip ? Width - 1 - FromX : FromX)] : 0.0f;
-    }
-}
+namespace {
+
+/// What happens to one image.
+struct Change {
+  bool Flip;
+  int64_t Rows, Columns;            ///< moved down and right; negative: up and left
+  int64_t Top, Bottom, Left, Right; ///< what is cleared
+
+  // All numbers are drawn whatever the options, so that one option does not change what another does.
+  Change(const Augmentation &Options, llvm::ArrayRef<int64_t> Shape, uint64_t Seed, uint64_t Epoch, uint64_t Index) {
+    int64_t Height = Shape[1], Width = Shape[2];
+    Random Numbers({Seed, ImageStream, Epoch, Index});
+    Flip = (Numbers.next() & 1) && Options.Flip;
+    int64_t Padding = Options.CropPadding;
+    Rows = static_cast<int64_t>(Numbers.below(2 * Padding + 1)) - Padding;
+    Columns = static_cast<int64_t>(Numbers.below(2 * Padding + 1)) - Padding;
+    int64_t CentreY = Numbers.below(Height), CentreX = Numbers.below(Width), Side = Options.Cutout;
+    Top = std::max<int64_t>(CentreY - Side / 2, 0);
+    Bottom = std::min(CentreY - Side / 2 + Side, Height);
+    Left = std::max<int64_t>(CentreX - Side / 2, 0);
+    Right = std::min(CentreX - Side / 2 + Side, Width);
+  }
+
+  /// Mirrors and moves one plane; \p Filler comes in at the border.
+  template <typename T> void move(llvm::MutableArrayRef<T> Plane, int64_t Height, int64_t Width, T Filler) const {
+    if (!Flip && !Rows && !Columns)
+      return;
+    llvm::SmallVector<T, 0> Before(Plane.begin(), Plane.end());
+    for (int64_t Y = 0; Y < Height; ++Y)
+      for (int64_t X = 0; X < Width; ++X) {
+        int64_t FromY = Y - Rows, FromX = X - Columns;
+        bool Inside = FromY >= 0 && FromY < Height && FromX >= 0 && FromX < Width;
+        Plane[Y * Width + X] = Inside ? Before[FromY * Width + (Flip ? Width - 1 - FromX : FromX)] : Filler;
+      }
+  }
+};
+
+} // namespace
 
 void deepshare::augmentImage(const Augmentation &Options, llvm::ArrayRef<int64_t> Shape, uint64_t Seed, uint64_t Epoch,
                              uint64_t Index, llvm::MutableArrayRef<float> Image) {
@@ -49,24 +76,22 @@ void deepshare::augmentImage(const Augmentation &Options, llvm::ArrayRef<int64_t
     return;
   int64_t Channels = Shape[0], Height = Shape[1], Width = Shape[2], Positions = Height * Width;
   assert(Image.size() == static_cast<uint64_t>(Channels * Positions) && "one image of the shape");
-  // All numbers are drawn whatever the options, so that one option does not change what another does.
-  Random Numbers({Seed, ImageStream, Epoch, Index});
-  bool Flip = (Numbers.next() & 1) && Options.Flip;
-  int64_t Padding = Options.CropPadding;
-  int64_t Rows = static_cast<int64_t>(Numbers.below(2 * Padding + 1)) - Padding;
-  int64_t Columns = static_cast<int64_t>(Numbers.below(2 * Padding + 1)) - Padding;
-  int64_t CentreY = Numbers.below(Height), CentreX = Numbers.below(Width), Side = Options.Cutout;
-  int64_t Top = std::max<int64_t>(CentreY - Side / 2, 0), Bottom = std::min(CentreY - Side / 2 + Side, Height);
-  int64_t Left = std::max<int64_t>(CentreX - Side / 2, 0), Right = std::min(CentreX - Side / 2 + Side, Width);
-  llvm::SmallVector<float, 0> Scratch;
+  Change C(Options, Shape, Seed, Epoch, Index);
   for (int64_t Channel = 0; Channel < Channels; ++Channel) {
     llvm::MutableArrayRef<float> Plane = Image.slice(Channel * Positions, Positions);
-    if (Flip || Rows || Columns)
-      move(Plane, Height, Width, Flip, Rows, Columns, Scratch);
-    for (int64_t Y = Top; Y < Bottom; ++Y)
-      for (int64_t X = Left; X < Right; ++X)
+    C.move(Plane, Height, Width, 0.0f);
+    for (int64_t Y = C.Top; Y < C.Bottom; ++Y)
+      for (int64_t X = C.Left; X < C.Right; ++X)
         Plane[Y * Width + X] = 0.0f;
   }
+}
+
+void deepshare::augmentLabels(const Augmentation &Options, llvm::ArrayRef<int64_t> Shape, uint64_t Seed, uint64_t Epoch,
+                              uint64_t Index, int64_t Filler, llvm::MutableArrayRef<int64_t> Labels) {
+  if (!Options.changesImages())
+    return;
+  assert(Labels.size() == static_cast<uint64_t>(Shape[1] * Shape[2]) && "one label a pixel");
+  Change(Options, Shape, Seed, Epoch, Index).move(Labels, Shape[1], Shape[2], Filler);
 }
 
 float deepshare::mixupWeight(double Alpha, uint64_t Seed, uint64_t Epoch, uint64_t Position) {

@@ -92,8 +92,13 @@ struct BatchLoader::Impl {
     llvm::MutableArrayRef<float> Pixels(Result.Images);
     for (auto [At, Index] : llvm::enumerate(Result.Indices)) {
       augmentImage(Options.Augment, Set.shape(), Options.Seed, Epoch, Index, Pixels.slice(At * ImageSize, ImageSize));
-      if (Set.hasLabels())
-        Result.Labels.push_back(Set.label(Index));
+      if (!Set.hasLabels())
+        continue;
+      size_t Before = Result.Labels.size();
+      Set.labels(Index, Result.Labels);
+      if (!Set.labelShape().empty())
+        augmentLabels(Options.Augment, Set.shape(), Options.Seed, Epoch, Index, ImageSet::NoLabel,
+                      llvm::MutableArrayRef(Result.Labels).drop_front(Before));
     }
     Result.MixWeight = mixupWeight(Options.Augment.MixupAlpha, Options.Seed, Epoch, Position);
     mixImages(Pixels, ImageSize, Result.MixWeight);
@@ -148,6 +153,8 @@ llvm::Expected<std::unique_ptr<BatchLoader>> BatchLoader::create(const ImageSet 
                                    static_cast<unsigned long long>(Options.BatchSize), Options.WorldSize);
   if (llvm::Error E = checkAugmentation(Options.Augment, Set.shape()))
     return E;
+  if (Options.Augment.changesImages() && !Set.labelShape().empty() && Set.labelShape() != Set.shape().drop_front())
+    return llvm::createStringError("flip, crop and cutout need a label for each pixel, or one for the image");
   return std::unique_ptr<BatchLoader>(new BatchLoader(std::make_unique<Impl>(Set, Options, Count, PerEpoch, State)));
 }
 

@@ -64,7 +64,9 @@ struct Records {
   std::vector<Chunk> Chunks;
   /// Bytes from one record to the next.
   size_t Stride = 0;
+  /// A label an image; or as many as LabelShape has elements.
   std::vector<int64_t> Labels;
+  std::vector<int64_t> LabelShape;
   std::vector<std::shared_ptr<const void>> Owners;
 };
 llvm::Expected<std::unique_ptr<ImageSet>> makeRecordSet(Records R, const Normalization &Norm);

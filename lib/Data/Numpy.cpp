@@ -20,6 +20,7 @@
 
 #include <zip.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 
@@ -192,9 +193,9 @@ template <typename T> std::vector<int64_t> widen(llvm::StringRef Data) {
 llvm::Expected<std::vector<int64_t>> labelsOf(const Array &Labels, llvm::StringRef Path) {
   bool IsVector = Labels.Shape.size() == 1 || (Labels.Shape.size() == 2 && Labels.Shape[1] == 1);
   char Kind = Labels.Type[1];
-  if (!IsVector || (Kind != 'u' && Kind != 'i'))
-    return fileError(Path, "labels must be integers of shape [N], got element type '" + llvm::Twine(Labels.Type) +
-                               "' and rank " + llvm::Twine(Labels.Shape.size()));
+  if ((!IsVector && Labels.Shape.size() != 3) || (Kind != 'u' && Kind != 'i'))
+    return fileError(Path, "labels must be integers of shape [N] or [N,H,W], got element type '" +
+                               llvm::Twine(Labels.Type) + "' and rank " + llvm::Twine(Labels.Shape.size()));
   bool Signed = Kind == 'i';
   switch (Labels.itemSize()) {
   case 1:
@@ -208,8 +209,7 @@ llvm::Expected<std::vector<int64_t>> labelsOf(const Array &Labels, llvm::StringR
   }
 }
 
-llvm::Expected<std::unique_ptr<ImageSet>> makeArraySet(llvm::StringRef Path, const Array &Images,
-                                                       std::optional<std::vector<int64_t>> Labels,
+llvm::Expected<std::unique_ptr<ImageSet>> makeArraySet(llvm::StringRef Path, const Array &Images, const Array *Labels,
                                                        const Normalization &Norm) {
   Records R;
   R.Path = Path.str();
@@ -240,9 +240,18 @@ llvm::Expected<std::unique_ptr<ImageSet>> makeArraySet(llvm::StringRef Path, con
   R.Chunks = {{Images.Data.Data.data(), Count}};
   R.Owners = {Images.Data.Owner};
   if (Labels) {
-    if (Labels->size() != Count)
-      return fileError(Path, "has " + llvm::Twine(Count) + " images but " + llvm::Twine(Labels->size()) + " labels");
-    R.Labels = std::move(*Labels);
+    llvm::Expected<std::vector<int64_t>> Read = labelsOf(*Labels, Path);
+    if (!Read)
+      return Read.takeError();
+    R.Labels = std::move(*Read);
+    if (Labels->Shape.size() == 3) {
+      R.LabelShape.assign(Labels->Shape.begin() + 1, Labels->Shape.end());
+      // What data sets of segmentation write in bytes for pixels that do not count.
+      if (Labels->itemSize() == 1)
+        std::replace(R.Labels.begin(), R.Labels.end(), int64_t(255), int64_t(ImageSet::NoLabel));
+    }
+    if (static_cast<uint64_t>(Labels->Shape[0]) != Count)
+      return fileError(Path, "has " + llvm::Twine(Count) + " images but " + llvm::Twine(Labels->Shape[0]) + " labels");
   }
   return makeRecordSet(std::move(R), Norm);
 }
@@ -341,7 +350,7 @@ llvm::Expected<std::unique_ptr<ImageSet>> data::openNpy(llvm::StringRef Path, By
   llvm::Expected<Array> Images = parseNpy(Path, std::move(File));
   if (!Images)
     return Images.takeError();
-  return makeArraySet(Path, *Images, std::nullopt, Norm);
+  return makeArraySet(Path, *Images, nullptr, Norm);
 }
 
 llvm::Expected<std::unique_ptr<ImageSet>> data::openNpz(llvm::StringRef Path, const Normalization &Norm) {
@@ -359,17 +368,14 @@ llvm::Expected<std::unique_ptr<ImageSet>> data::openNpz(llvm::StringRef Path, co
   llvm::Expected<Array> Pixels = Zip->read(Images->first, Images->second);
   if (!Pixels)
     return Pixels.takeError();
-  std::optional<std::vector<int64_t>> Labels;
+  std::optional<Array> Labels;
   if (auto Found = Arrays.find("labels"); Found != Arrays.end() && Found != Images) {
     llvm::Expected<Array> Stored = Zip->read(Found->first, Found->second);
     if (!Stored)
       return Stored.takeError();
-    llvm::Expected<std::vector<int64_t>> Read = labelsOf(*Stored, Path);
-    if (!Read)
-      return Read.takeError();
-    Labels = std::move(*Read);
+    Labels = std::move(*Stored);
   }
-  return makeArraySet(Path, *Pixels, std::move(Labels), Norm);
+  return makeArraySet(Path, *Pixels, Labels ? &*Labels : nullptr, Norm);
 }
 
 static NumpyArray publicArray(Array A) { return {A.Type, A.Shape, A.Data.Data, std::move(A.Data.Owner)}; }

@@ -76,7 +76,12 @@ public:
   uint64_t size() const override { return Ends.back(); }
   llvm::ArrayRef<int64_t> shape() const override { return R.Shape; }
   bool hasLabels() const override { return !R.Labels.empty(); }
+  llvm::ArrayRef<int64_t> labelShape() const override { return R.LabelShape; }
   int64_t label(uint64_t Index) const override { return R.Labels[Index]; }
+  void labels(uint64_t Index, std::vector<int64_t> &Into) const override {
+    uint64_t Each = R.Labels.size() / size();
+    llvm::append_range(Into, llvm::ArrayRef(R.Labels).slice(Index * Each, Each));
+  }
 
   llvm::Error batch(llvm::ArrayRef<uint64_t> Indices, llvm::MutableArrayRef<float> Into) const override {
     assert(Into.size() == Indices.size() * Channels * Positions && "the room must fit the images");
@@ -142,8 +147,10 @@ llvm::Expected<std::unique_ptr<ImageSet>> data::makeRecordSet(Records R, const N
   std::optional<uint64_t> Elements = product(R.Shape);
   if (Count == 0 || !Elements || *Elements == 0)
     return fileError(R.Path, "holds no images");
-  if (!R.Labels.empty() && R.Labels.size() != Count)
-    return fileError(R.Path, "has " + llvm::Twine(Count) + " images but " + llvm::Twine(R.Labels.size()) + " labels");
+  uint64_t Each = product(R.LabelShape).value_or(0);
+  if (!R.Labels.empty() && R.Labels.size() != Count * Each)
+    return fileError(R.Path, "has " + llvm::Twine(Count) + " images but " +
+                                 llvm::Twine(R.Labels.size() / std::max<uint64_t>(Each, 1)) + " labels");
   llvm::Expected<Normalizer> Checked = Normalizer::create(Norm, R.Shape.front(), R.Path);
   if (!Checked)
     return Checked.takeError();

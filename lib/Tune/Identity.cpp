@@ -37,7 +37,7 @@ static std::string modelIdentity(const Model *M) {
 static std::string imagesIdentity(const ImageSet &Images) {
   llvm::SHA256 Hash;
   Hash.update(fmt::format("{} of {}", Images.size(), fmt::join(Images.shape(), ",")));
-  if (Images.hasLabels())
+  if (Images.hasLabels() && Images.labelShape().empty())
     for (uint64_t I = 0; I < Images.size(); ++I)
       Hash.update(fmt::format("{},", Images.label(I)));
   std::vector<float> Pixels(*numElements(Images.shape()));
@@ -47,6 +47,10 @@ static std::string imagesIdentity(const ImageSet &Images) {
     if (llvm::Error E = Images.batch({I}, Pixels))
       llvm::consumeError(std::move(E));
     Hash.update(llvm::StringRef(reinterpret_cast<const char *>(Pixels.data()), Pixels.size() * sizeof(float)));
+    std::vector<int64_t> Labels;
+    if (Images.hasLabels())
+      Images.labels(I, Labels);
+    Hash.update(llvm::StringRef(reinterpret_cast<const char *>(Labels.data()), Labels.size() * sizeof(int64_t)));
   }
   return hexOf(Hash);
 }

@@ -28,18 +28,31 @@ static at::Tensor activationError(const NetworkOutput &Model, const NetworkOutpu
   return Sum / static_cast<double>(Model.Watched.size());
 }
 
+/// \p Labels, as many as \p Logits has predictions, in their shape.
+static at::Tensor likePredictions(llvm::ArrayRef<int64_t> Labels, const at::Tensor &Logits) {
+  std::vector<int64_t> Shape = Logits.sizes().vec();
+  Shape.erase(Shape.begin() + 1);
+  at::Tensor All = at::tensor(at::ArrayRef(Labels.data(), Labels.size()), at::kLong);
+  TORCH_CHECK(All.numel() == c10::multiply_integers(Shape), "the output ", Logits.sizes(), " has ",
+              c10::multiply_integers(Shape), " predictions, but the images have ", All.numel(), " labels");
+  return All.view(Shape).to(Logits.device());
+}
+
 static at::Tensor labelError(const at::Tensor &Logits, const Batch &Images, double Smoothing) {
-  TORCH_CHECK(Logits.dim() == 2, "labels of whole images need an output [N, classes], got ", Logits.sizes());
-  for (auto [Label, Index] : llvm::zip_equal(Images.Labels, Images.Indices))
-    TORCH_CHECK(Label >= 0 && Label < Logits.size(1), "image ", Index, " has label ", Label,
-                " but the model has outputs for ", Logits.size(1), " classes");
-  at::Tensor Labels = at::tensor(Images.Labels, at::kLong).to(Logits.device());
+  at::Tensor Labels = likePredictions(Images.Labels, Logits);
+  size_t Each = Images.Labels.size() / Images.Indices.size();
+  for (auto [At, Label] : llvm::enumerate(Images.Labels))
+    TORCH_CHECK(Label < Logits.size(1) && (Label >= 0 || (Each > 1 && Label == ImageSet::NoLabel)), "image ",
+                Images.Indices[At / Each], " has label ", Label, " but the model has outputs for ", Logits.size(1),
+                " classes");
   auto Error = [&](const at::Tensor &Wanted) {
-    return at::cross_entropy_loss(Logits, Wanted, {}, at::Reduction::Mean, -100, Smoothing);
+    if (!Wanted.ge(0).any().item<bool>())
+      return Logits.sum() * 0;
+    return at::cross_entropy_loss(Logits, Wanted, {}, at::Reduction::Mean, ImageSet::NoLabel, Smoothing);
   };
   if (Images.MixWeight == 1)
     return Error(Labels);
-  return Error(Labels) * Images.MixWeight + Error(Labels.roll(-1)) * (1 - Images.MixWeight);
+  return Error(Labels) * Images.MixWeight + Error(Labels.roll(-1, 0)) * (1 - Images.MixWeight);
 }
 
 at::Tensor tune::trainingLoss(const NetworkOutput &Model, const NetworkOutput *Teacher, const Batch &Images,
@@ -55,7 +68,10 @@ at::Tensor tune::trainingLoss(const NetworkOutput &Model, const NetworkOutput *T
 }
 
 std::pair<uint64_t, uint64_t> tune::countCorrect(const at::Tensor &Logits, const at::Tensor &Expected) {
+  at::Tensor Wanted = Expected.dim() == Logits.dim() ? Expected.argmax(1) : Expected;
   at::Tensor Choice = Logits.argmax(1);
-  at::Tensor Right = Choice.eq(Expected.dim() == Logits.dim() ? Expected.argmax(1) : Expected);
-  return {static_cast<uint64_t>(Right.sum().item<int64_t>()), static_cast<uint64_t>(Right.numel())};
+  TORCH_CHECK(Choice.sizes() == Wanted.sizes(), "the predictions are ", Choice.sizes(), " but the labels ",
+              Wanted.sizes());
+  return {static_cast<uint64_t>(Choice.eq(Wanted).sum().item<int64_t>()),
+          static_cast<uint64_t>(Wanted.ge(0).sum().item<int64_t>())};
 }

@@ -17,8 +17,8 @@ namespace deepshare::tune {
 at::Tensor trainingLoss(const NetworkOutput &Model, const NetworkOutput *Teacher, const Batch &Images,
                         const TrainingOptions &Options);
 
-/// How many of the predictions (images, or positions of them) are as \p Expected says: labels [N], or logits of the
-/// same shape. Also how many there are.
+/// How many of the predictions (images, or positions of them) are as \p Expected says: logits of the same shape, or
+/// labels [N,...] without the axis of classes. Also how many there are; positions without a label do not count.
 std::pair<uint64_t, uint64_t> countCorrect(const at::Tensor &Logits, const at::Tensor &Expected);
 
 } // namespace deepshare::tune

@@ -259,8 +259,10 @@ llvm::Expected<double> Trainer::measureAccuracy() {
       if (Set.hasLabels()) {
         std::vector<int64_t> Labels;
         for (uint64_t Index : Indices)
-          Labels.push_back(Set.label(Index));
-        Expected = at::tensor(Labels, at::kLong).to(Device);
+          Set.labels(Index, Labels);
+        std::vector<int64_t> Shape{static_cast<int64_t>(Indices.size())};
+        llvm::append_range(Shape, Set.labelShape());
+        Expected = at::tensor(Labels, at::kLong).view(Shape).to(Device);
       } else {
         llvm::Expected<NetworkOutput> Output = Teacher->run(Input, {});
         if (!Output)

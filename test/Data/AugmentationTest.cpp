@@ -65,6 +65,20 @@ TEST(Augmentation, CropShiftsAndPadsWithZero) {
   EXPECT_EQ(Seen.count(Down), 1u);
 }
 
+TEST(Augmentation, LabelsOfPixelsMoveWithThem) {
+  Augmentation Options;
+  Options.Flip = true;
+  Options.CropPadding = 2;
+  std::vector<float> Plain = image();
+  for (uint64_t Index = 0; Index < 100; ++Index) {
+    // Labels that are the first channel's pixels; 0 is what padding gives.
+    std::vector<int64_t> Labels(Plain.begin(), Plain.begin() + 24);
+    augmentLabels(Options, Shape, /*Seed=*/0, /*Epoch=*/0, Index, /*Filler=*/0, Labels);
+    std::vector<float> Image = augmented(Options, Index);
+    EXPECT_EQ(Labels, std::vector<int64_t>(Image.begin(), Image.begin() + 24));
+  }
+}
+
 TEST(Augmentation, CutoutClearsASquareInEveryChannel) {
   Augmentation Options;
   Options.Cutout = 3;

@@ -184,6 +184,24 @@ TEST(Npz, StoredAndDeflated) {
   }
 }
 
+TEST(Npz, LabelsOfPixels) {
+  TemporaryFolder Folder;
+  Set Images = open(writeZip(Folder, "a.npz",
+                             {{"images.npy", npy("|u1", "(2, 1, 2, 3)", countingBytes(12)), true},
+                              {"labels.npy", npy("|u1", "(2, 1, 2)", std::string("\x01\x02\xff\x03", 4)), true}}));
+  ASSERT_TRUE(Images);
+  EXPECT_TRUE(Images->hasLabels());
+  EXPECT_EQ(Images->labelShape(), llvm::ArrayRef<int64_t>({1, 2}));
+  std::vector<int64_t> Labels;
+  Images->labels(1, Labels);
+  Images->labels(0, Labels);
+  EXPECT_EQ(Labels, (std::vector<int64_t>{ImageSet::NoLabel, 3, 1, 2}));
+  EXPECT_ERROR(writeZip(Folder, "b.npz",
+                        {{"images.npy", npy("|u1", "(2, 1, 2, 3)", countingBytes(12)), true},
+                         {"labels.npy", npy("|u1", "(1, 1, 4)", "abcd"), true}}),
+               "has 2 images but 1 labels");
+}
+
 TEST(Npz, LargeMember) {
   // More than the first piece, which the header is parsed from.
   TemporaryFolder Folder;
@@ -204,7 +222,7 @@ TEST(Npz, RefusesWhatItCannotRead) {
   EXPECT_ERROR(Zip({{"images.npy", Images}, {"labels.npy", npy("|u1", "(3,)", "abc")}}), "has 2 images but 3 labels");
   EXPECT_ERROR(Zip({{"images.npy", Images}, {"labels.npy", npy("|u1", "(0,)", "")}}), "has 2 images but 0 labels");
   EXPECT_ERROR(Zip({{"images.npy", Images}, {"labels.npy", npy("<f4", "(2,)", "abcdefgh")}}),
-               "labels must be integers of shape [N]");
+               "labels must be integers of shape [N] or [N,H,W]");
   EXPECT_ERROR(Zip({{"images.npy", npy("|u1", "(1000000000000, 2, 2, 3)", "")}}), "truncated: expected");
   EXPECT_ERROR(Zip({{"images.npy", "not an array"}}), "is no .npy array");
   EXPECT_ERROR(Folder.write("x.npz", "PK\x03\x04 and no more"), "");

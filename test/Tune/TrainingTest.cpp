@@ -199,6 +199,46 @@ TEST(Training, LearnsFromLabels) {
   }
 }
 
+/// Images of noise; a pixel's class is its sign, and one row has none.
+class SignsOfPixels final : public ImageSet {
+public:
+  uint64_t size() const override { return 200; }
+  llvm::ArrayRef<int64_t> shape() const override { return Shape; }
+  bool hasLabels() const override { return true; }
+  llvm::ArrayRef<int64_t> labelShape() const override { return llvm::ArrayRef(Shape).drop_front(); }
+  int64_t label(uint64_t) const override { llvm_unreachable("every pixel has its own"); }
+  void labels(uint64_t Index, std::vector<int64_t> &Into) const override {
+    std::vector<float> Pixels(16);
+    llvm::cantFail(batch({Index}, Pixels));
+    for (size_t At = 0; At < 16; ++At)
+      Into.push_back(At < 4 ? NoLabel : Pixels[At] > 0);
+  }
+  llvm::Error batch(llvm::ArrayRef<uint64_t> Indices, llvm::MutableArrayRef<float> Into) const override {
+    for (size_t At = 0; At < Into.size(); ++At)
+      Into[At] = static_cast<float>(2 * Random({Indices[At / 16], At % 16}).uniform() - 1);
+    return llvm::Error::success();
+  }
+
+private:
+  std::vector<int64_t> Shape = {1, 4, 4};
+};
+
+TEST(Training, LearnsFromLabelsOfPixels) {
+  std::unique_ptr<Model> M = initialized(R"(<ir_version: 10, opset_import: ["" : 17]>
+g (float[N,1,4,4] x, float[2,1,1,1] w, float[2] b) => (float[N,2,4,4] y) { y = Conv (x, w, b) })");
+  SignsOfPixels Images;
+  TrainingOptions Options = fromLabels(200);
+  Options.Augment.Flip = true;
+  Options.Augment.CropPadding = 1;
+  Options.HeldOut = &Images;
+  EXPECT_GT(*train(*M, nullptr, Images, Options).Accuracy, 0.95);
+  // A model with one prediction an image cannot learn them.
+  std::unique_ptr<Model> Whole = initialized(R"(<ir_version: 10, opset_import: ["" : 17]>
+g (float[N,1,4,4] x, float[16,2] w) => (float[N,2] y) { f = Flatten (x)  y = MatMul (f, w) })");
+  EXPECT_THAT(errorOf(*Whole, nullptr, Images, Options),
+              HasSubstr("the output [64, 2] has 64 predictions, but the images have 1024 labels"));
+}
+
 TEST(Training, ReportsEachStep) {
   std::unique_ptr<Model> M = initialized(Architecture);
   Quadrants Images(200), HeldOut(50);

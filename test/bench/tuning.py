@@ -20,7 +20,7 @@ import machine
 from cifar import NORMALIZATION, ROOT, Images, logits, run_tool, top1
 
 CALIBRATION = 1024
-RECIPE = ["--flip", "--crop", 4, "--lr", 1.5e-3, "--warmup", 30, "--smooth-part", 0]
+RECIPE = ["--flip", "--crop", 4, "--lr", 5e-4, "--warmup", 10, "--smooth-part", 0]
 TARGETS = {("resnet20-cifar10", "50%"): 91.2, ("resnet20-cifar10", "25%"): 90.3, ("resnet20-cifar10", "12.5%"): 88.3,
            ("resnet20-cifar10", "6%"): 85.0, ("resnet32-cifar10", "25%"): 91.7}
 

@@ -100,7 +100,7 @@ static llvm::Expected<std::vector<at::Tensor>> runOnImages(Executor &E, const Gr
     return Batch.takeError();
 
   std::vector<std::vector<at::Tensor>> Parts(G.outputs().size());
-  bool IsClassifier = (*Images)->hasLabels();
+  bool IsClassifier = (*Images)->hasLabels() && (*Images)->labelShape().empty();
   uint64_t Correct = 0;
   std::chrono::duration<double> Seconds(0);
   ProgressBar Bar;

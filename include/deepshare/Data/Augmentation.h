@@ -43,6 +43,11 @@ llvm::Error checkAugmentation(const Augmentation &Options, llvm::ArrayRef<int64_
 void augmentImage(const Augmentation &Options, llvm::ArrayRef<int64_t> Shape, uint64_t Seed, uint64_t Epoch,
                   uint64_t Index, llvm::MutableArrayRef<float> Image);
 
+/// Moves the label of each pixel to where augmentImage() moves the pixel; \p Filler comes where the image was padded.
+/// \p Shape is the image's.
+void augmentLabels(const Augmentation &Options, llvm::ArrayRef<int64_t> Shape, uint64_t Seed, uint64_t Epoch,
+                   uint64_t Index, int64_t Filler, llvm::MutableArrayRef<int64_t> Labels);
+
 /// Mixup's weight for batch number \p Position of an epoch: a sample of Beta(alpha, alpha), made larger than 1/2 so
 /// that the first image is the one that counts.
 float mixupWeight(double Alpha, uint64_t Seed, uint64_t Epoch, uint64_t Position);

@@ -50,7 +50,7 @@ struct Batch {
   std::vector<uint64_t> Indices;
   /// Normalised, augmented, [BatchSize, shape...].
   std::vector<float> Images;
-  /// Empty if the set has none.
+  /// Empty if the set has none. Of pixels: a map an image, moved like it; NoLabel where it was padded.
   std::vector<int64_t> Labels;
   /// Mixup: image i is MixWeight * itself + (1 - MixWeight) * the next one (cyclically). 1: not mixed.
   float MixWeight = 1;

@@ -35,8 +35,14 @@ public:
   /// Shape of one image as batch() gives it, channels first: [C,H,W]; for data that is not images, as stored.
   virtual llvm::ArrayRef<int64_t> shape() const = 0;
   virtual bool hasLabels() const = 0;
-  /// Label of image \p Index; only with hasLabels().
+  /// [H,W] if every pixel has a label of its own; empty if an image has one.
+  virtual llvm::ArrayRef<int64_t> labelShape() const { return {}; }
+  /// Label of image \p Index; only with hasLabels() and an empty labelShape().
   virtual int64_t label(uint64_t Index) const = 0;
+  /// Appends the labels of image \p Index, a row after the other: one if labelShape() is empty. NoLabel for a pixel
+  /// that has none. Only with hasLabels().
+  virtual void labels(uint64_t Index, std::vector<int64_t> &Into) const { Into.push_back(label(Index)); }
+  static constexpr int64_t NoLabel = -1;
   /// Writes the images \p Indices, normalised, channels first, to \p Into, which has room for them all.
   virtual llvm::Error batch(llvm::ArrayRef<uint64_t> Indices, llvm::MutableArrayRef<float> Into) const = 0;
 };
@@ -44,7 +50,8 @@ public:
 /// Opens an image set by what \p Path is:
 /// - a .npy array (mapped): uint8 [N,H,W,C] or [N,H,W] is channels last and becomes [C,H,W] (C = 1 for the latter);
 ///   float32 or float64 of any shape [N,...] is taken as stored, images being [N,C,H,W]; other uint8 shapes too;
-/// - a .npz archive: arrays `images` and, if there, `labels` (integers, [N] or [N,1]), or a single array;
+/// - a .npz archive: arrays `images` and, if there, `labels` (integers, [N] or [N,1], or [N,H,W] for a label a pixel,
+///   where -1 and, in bytes, 255 are no label), or a single array;
 /// - an MNIST idx file of images, perhaps gzipped; `*-labels-idx1-ubyte` beside `*-images-idx3-ubyte` is found;
 /// - a CIFAR-10 or CIFAR-100 binary batch (.bin), or a folder of them: the training batches (data_batch_*.bin or
 ///   train.bin) if there are any, else all. The label of CIFAR-100 is the fine one;
