@@ -169,13 +169,13 @@ static std::optional<Window> windowOf(const AxisMap &Map, int64_t Size) {
     if (Source != (Position >= 0 && Position < Size ? Position : -1))
       return std::nullopt;
   }
-  W.Pad = std::max<int64_t>(0, -Offset);
+  // Positions of the convolution: (Size + 2 Pad - Kernel) / Stride + 1, rounded down. Zeros at the far end need a
+  // kernel that reaches past its one, and so pads at both ends.
+  int64_t Last = W.Stride * (static_cast<int64_t>(Map.size()) - 1) + Offset;
+  W.Pad = std::max<int64_t>({0, -Offset, Last + 1 - Size});
   W.One = Offset + W.Pad;
-  // Positions of the convolution: (Size + 2 Pad - Kernel) / Stride + 1, rounded down.
-  W.Kernel = Size + 2 * W.Pad - W.Stride * (int64_t(Map.size()) - 1);
-  if (W.Kernel <= W.One)
-    return std::nullopt;
-  W.Kernel = std::max(W.One + 1, W.Kernel - W.Stride + 1);
+  int64_t Largest = Size + 2 * W.Pad - (Last - Offset);
+  W.Kernel = std::max(W.One + 1, Largest - W.Stride + 1);
   return W;
 }
 

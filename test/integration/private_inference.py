@@ -1,0 +1,97 @@
+#!/usr/bin/env python3
+"""mnist-cnn between real parties: CrypTen's two processes, SPU's two and three, the original beside half of the DReLUs.
+
+usage: private_inference.py DS_OPT
+
+Holds outputs against ONNX Runtime, bytes against the cost report, and ends a party in the middle of a run. Runs with the
+Python of `tools/setup --pi`.
+"""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+MODEL = ROOT / "models/mnist-cnn.onnx"
+# Framework, protocol, cost model, and what the report's bytes may differ by: it has no truncations of average pooling.
+RUNS = [("crypten", None, "crypten-64", 0.03), ("spu", "semi2k", "semi2k-64", 0.03), ("spu", "aby3", "aby3-64", 0.04)]
+
+
+def strokes(count):
+    """Pictures of one thick stroke each, as bytes [N,28,28]."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[0:28, 0:28]
+    pictures = []
+    for _ in range(count):
+        (x0, x1), (y0, y1) = random.uniform(6, 22, 2), random.uniform(4, 24, 2)
+        along = np.clip(((x - x0) * (x1 - x0) + (y - y0) * (y1 - y0)) / ((x1 - x0) ** 2 + (y1 - y0) ** 2), 0, 1)
+        distance = np.hypot(x - x0 - along * (x1 - x0), y - y0 - along * (y1 - y0))
+        pictures.append(255 * np.clip(2 - distance, 0, 1))
+    return np.array(pictures, np.uint8)
+
+
+def legalise(ds_opt, folder, target, cost_model):
+    """The original and the rewritten model for a target, and the predicted bytes of both."""
+    original, rewritten = folder / f"original-{cost_model}.onnx", folder / f"half-{cost_model}.onnx"
+    report = folder / "report.json"
+    subprocess.run([ds_opt, MODEL, f"--target={target}", "-o", original], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([ds_opt, MODEL, "--calibrate", folder / "images.npy", "--budget", "50%", f"--target={target}",
+                    "--cost-model", cost_model, "--report", report, "-o", rewritten], check=True, stdout=subprocess.DEVNULL)
+    costs = json.loads(report.read_text())
+    return original, rewritten, [costs["before"]["bytes"], costs["after"]["bytes"]]
+
+
+def check_run(ds_opt, folder, framework, protocol, cost_model, tolerance):
+    original, rewritten, predicted = legalise(ds_opt, folder, framework, cost_model)
+    results = folder / "results.json"
+    command = [ROOT / "tools/ds-pi", "run", rewritten, "--compare", original, "--framework", framework, "--images",
+               folder / "images.npy", "--count", "2", "--json", results]
+    subprocess.run(command + (["--protocol", protocol] if protocol else []), check=True)
+    models = json.loads(results.read_text())["models"]
+    for name, figures, expected in zip(("original", "rewritten"), models, predicted):
+        difference = abs(figures["bytes"] / expected - 1)
+        assert difference <= tolerance, f"{cost_model}, {name}: predicted {expected:,.0f} bytes, measured {figures['bytes']:,.0f}"
+        assert figures["agree"] == figures["images"], f"{cost_model}, {name}: answers differ from ONNX Runtime's"
+        assert figures["largest_difference"] < 0.2, f"{cost_model}, {name}: outputs differ by {figures['largest_difference']}"
+    assert models[1]["bytes"] < models[0]["bytes"], f"{cost_model}: the rewriting saved nothing"
+    return original
+
+
+def check_death(folder, model):
+    """A party that dies ends the run within seconds, with a message."""
+    run = subprocess.Popen([ROOT / "tools/ds-pi", "run", model, "--framework", "crypten", "--images", folder / "images.npy",
+                            "--count", "60"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    parties = []
+    while len(parties) < 2 and run.poll() is None:
+        time.sleep(0.1)
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(run.pid)], capture_output=True, text=True).stdout
+        parties = [int(pid) for pid in listed.split()]
+    time.sleep(1)
+    os.kill(parties[1], signal.SIGKILL)
+    start = time.monotonic()
+    _, message = run.communicate(timeout=30)
+    assert run.returncode == 1 and "ds-pi: error: party" in message, f"exit code {run.returncode}: {message}"
+    assert time.monotonic() - start < 10, "the other party went on"
+    print(f"a party that dies: {message.strip().splitlines()[-1]}")
+
+
+def main():
+    ds_opt = pathlib.Path(sys.argv[1]).resolve()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        np.save(folder / "images.npy", strokes(256)[..., None])
+        for run in RUNS:
+            model = check_run(ds_opt, folder, *run)
+            if run[0] == "crypten":
+                check_death(folder, model)
+    print(f"{len(RUNS)} protocols agree with ONNX Runtime and with the cost reports")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,7 @@
+import warnings; warnings.filterwarnings("ignore")
+import sys
+
+from deepshare_pi.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""The command ds-pi."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from deepshare_pi import calibrate, frameworks
+from deepshare_pi.images import InputError, read_images, run_plain
+from deepshare_pi.parties import PartyError
+
+
+def numbers(text):
+    return [float(number) for number in text.split(",")]
+
+
+def positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
+    return value
+
+
+def parse(arguments):
+    parser = argparse.ArgumentParser(prog="ds-pi", description="Private inference with models that ds-opt wrote.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="run images through a model between real parties, and measure")
+    run.add_argument("model", help="written by ds-opt --target=crypten or --target=spu")
+    run.add_argument("--images", required=True, help=".npz, .npy, or MNIST's idx3-ubyte")
+    run.add_argument("--mean", type=numbers, help="subtract this, a number a channel (bytes count as 0..1)")
+    run.add_argument("--std", type=numbers, help="divide by this, a number a channel")
+    run.add_argument("--count", type=positive, default=1, help="how many images (1)")
+    run.add_argument("--batch", type=positive, default=1, help="images at once (1)")
+    run.add_argument("--compare", help="the original, for the same target: run beside it")
+    run.add_argument("--json", help="write the figures here")
+    model = commands.add_parser("calibrate", help="measure costs an element, and write a cost model for ds-opt")
+    model.add_argument("-o", dest="output", required=True, help="the cost model's file")
+    for command in (run, model):
+        command.add_argument("--framework", choices=("crypten", "spu"), required=True)
+        command.add_argument("--protocol", choices=sorted(frameworks.SPU_PROTOCOLS), help="SPU's protocol (semi2k)")
+        command.add_argument("--field", type=int, choices=(32, 64, 128), help="bits of SPU's ring (64)")
+    options = parser.parse_args(arguments)
+    if options.framework == "crypten" and (options.protocol or options.field):
+        parser.error("--protocol and --field go with --framework spu: CrypTen has one protocol and 64 bits")
+    options.protocol, options.field = options.protocol or "semi2k", options.field or 64
+    return options
+
+
+def show_progress(what):
+    """A line that is written over, on a terminal only."""
+
+    def show(done, total):
+        if sys.stderr.isatty():
+            print(f"\r{what}: {done} of {total}", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+    return show
+
+
+def run_private(options, model, images):
+    if not Path(model).exists():
+        raise InputError(f"{model}: no such file")
+    show = show_progress(Path(model).name)
+    if options.framework == "crypten":
+        return frameworks.run_crypten(model, images, options.batch, show)
+    return frameworks.run_spu(model, images, options.batch, options.protocol, options.field, show)
+
+
+def summarise(options, model, images, labels):
+    """Runs `model` privately and in the clear; the figures of an image."""
+    plain = run_plain(model, images)
+    outputs, runs = run_private(options, model, images)
+    # The first run of a protocol may hold a set-up; the others say what an image costs.
+    usual = runs[1:] or runs
+    count = sum(run.images for run in usual)
+    kinds = {
+        kind: {
+            "bytes": sum(run.kinds.get(kind, {}).get("bytes", 0) for run in usual) / count,
+            "rounds": max(run.kinds.get(kind, {}).get("rounds", 0) for run in usual),
+            "seconds": sum(run.kinds.get(kind, {}).get("seconds", 0) for run in usual) / count,
+        }
+        for kind in frameworks.KINDS
+    }
+    answer, plain_answer = outputs.argmax(1), plain.argmax(1)
+    return {
+        "model": str(model),
+        "images": len(images),
+        "batch": options.batch,
+        "bytes": sum(run.bytes for run in usual) / count,
+        "setup_bytes": runs[0].bytes - sum(run.bytes for run in usual) / len(usual),
+        "rounds": max(run.rounds for run in usual),
+        "seconds": sum(run.seconds for run in usual) / count,
+        "kinds": kinds,
+        "agree": int((answer == plain_answer).sum()),
+        "largest_difference": float(np.abs(outputs - plain).max()),
+        "correct": None if labels is None else int((answer == labels).sum()),
+        "plain_correct": None if labels is None else int((plain_answer == labels).sum()),
+    }
+
+
+def print_table(figures):
+    """One column a model, and what was saved if there are two."""
+    rows = [("bytes an image", lambda f: f"{f['bytes']:,.0f}", "bytes")]
+    for kind in frameworks.KINDS:
+        rows.append((f"  {kind}", lambda f, kind=kind: f"{f['kinds'][kind]['bytes']:,.0f}", None))
+    rows += [
+        ("bytes of set-up", lambda f: f"{f['setup_bytes']:,.0f}", None),
+        ("rounds", lambda f: f"{f['rounds']:,}", "rounds"),
+        ("seconds an image", lambda f: f"{f['seconds']:.2f}", "seconds"),
+        ("top-1 as in the clear", lambda f: f"{f['agree']} of {f['images']}", None),
+        ("largest difference", lambda f: f"{f['largest_difference']:.4f}", None),
+    ]
+    if figures[0]["correct"] is not None:
+        rows.append(("top-1", lambda f: f"{f['correct']} of {f['images']}", None))
+        rows.append(("top-1 in the clear", lambda f: f"{f['plain_correct']} of {f['images']}", None))
+    print(f"{'':24}" + "".join(f"{name:>18}" for name in ("original", "rewritten")[-len(figures) :]))
+    for title, text, key in rows:
+        saved = f"{100 * (1 - figures[1][key] / figures[0][key]):10.1f} %" if key and len(figures) == 2 else ""
+        print((f"{title:24}" + "".join(f"{text(f):>18}" for f in figures) + saved).rstrip())
+
+
+def command_run(options):
+    images, labels = read_images(options.images, options.count, options.mean, options.std)
+    figures = [summarise(options, m, images, labels) for m in (options.compare, options.model) if m]
+    protocol = "crypten-64" if options.framework == "crypten" else f"{options.protocol}-{options.field}"
+    print(f"{options.framework} ({protocol}), {len(images)} images, {options.batch} at once")
+    print_table(figures)
+    if options.json:
+        result = {"framework": options.framework, "protocol": protocol, "models": figures}
+        Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+
+
+def main(arguments=None):
+    options = parse(arguments)
+    try:
+        if options.command == "run":
+            command_run(options)
+        else:
+            calibrate.write_model(options.framework, options.protocol, options.field, options.output)
+    except (InputError, PartyError, OSError, ValueError, NotImplementedError) as error:
+        print(f"ds-pi: error: {error}", file=sys.stderr)
+        return 1
+    return 0

@@ -1,0 +1,186 @@
+"""Private runs in each framework: a model, images, and what every party counted."""
+
+import json
+import pickle
+import re
+import shutil
+import socket
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from deepshare_pi.images import InputError
+from deepshare_pi.parties import run_parties
+
+KINDS = ("linear", "comparison", "mux", "truncation", "other")
+# Protocol: number of parties.
+SPU_PROTOCOLS = {"semi2k": 2, "cheetah": 2, "aby3": 3}
+
+
+@dataclass
+class Run:
+    """One batch. Bytes are those of all parties together, rounds those of the party with the most."""
+
+    images: int
+    seconds: float
+    kinds: dict  # kind -> {"bytes", "rounds", "seconds"}
+
+    @property
+    def bytes(self):
+        return sum(kind["bytes"] for kind in self.kinds.values())
+
+    @property
+    def rounds(self):
+        return sum(kind["rounds"] for kind in self.kinds.values())
+
+
+@contextmanager
+def job_folder():
+    folder = tempfile.mkdtemp(prefix="ds-pi-")
+    try:
+        yield Path(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def progress_of(folder, total, show):
+    def update():
+        done = Path(folder, "done-0")
+        show(int(done.read_text() or 0) if done.exists() else 0, total)
+
+    return update
+
+
+def add_up(parties, share_of_bytes=1.0):
+    """The kinds of all parties as one: bytes summed, rounds and seconds of the slowest."""
+    kinds = {}
+    for party in parties:
+        for kind, entry in party.items():
+            sums = kinds.setdefault(kind, {"bytes": 0, "rounds": 0, "seconds": 0.0})
+            sums["bytes"] += entry["bytes"] * share_of_bytes
+            sums["rounds"] = max(sums["rounds"], entry["rounds"])
+            sums["seconds"] = max(sums["seconds"], entry["seconds"])
+    return {kind: {**entry, "bytes": round(entry["bytes"])} for kind, entry in kinds.items()}
+
+
+def run_crypten(model, images, batch, show):
+    """Outputs and runs of CrypTen with two processes (semi-honest, Beaver triples of its trusted first party)."""
+    with job_folder() as folder:
+        np.save(folder / "images.npy", images)
+        job = {"model": str(Path(model).resolve()), "batch": batch}
+        (folder / "job.json").write_text(json.dumps(job))
+        run_parties("deepshare_pi.crypten_party", folder, 2, progress_of(folder, len(images), show))
+        results = [json.loads((folder / f"result-{rank}.json").read_text()) for rank in range(2)]
+        outputs = np.load(folder / "outputs-0.npy")
+    # A party counts what it sends and what it receives.
+    runs = [
+        Run(both[0]["images"], max(p["seconds"] for p in both), add_up([p["kinds"] for p in both], 0.5))
+        for both in zip(*results)
+    ]
+    return outputs, runs
+
+
+# The protocol's own operations in SPU's profile ("MPC profiling"), by the start of their names.
+SPU_KINDS = (
+    ("linear", ("mmul_", "conv")),
+    ("comparison", ("msb_", "equal_", "eqz", "bitrev", "less")),
+    ("mux", ("mul_a1b", "mul_av1", "mul_1")),
+    ("truncation", ("trunc_",)),
+)
+SPU_LINE = re.compile(
+    r"- (\w+), executed \d+ times, duration ([\d.e+-]+)s, send bytes (\d+) recv bytes \d+, send actions (\d+)"
+)
+
+
+def read_spu_profile(log):
+    """The kinds of one run in a party's log."""
+    kinds, section = {}, ""
+    for line in log.splitlines():
+        section = line if "profiling: total time" in line else section
+        found = SPU_LINE.search(line)
+        if not found or "MPC profiling" not in section:
+            continue
+        name = found[1]
+        kind = next((k for k, starts in SPU_KINDS if name.startswith(starts)), "other")
+        entry = kinds.setdefault(kind, {"bytes": 0, "rounds": 0, "seconds": 0.0})
+        entry["bytes"] += int(found[3])
+        entry["rounds"] += int(found[4])
+        entry["seconds"] += float(found[2])
+    return kinds
+
+
+def free_addresses(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for s in sockets:
+        s.bind(("127.0.0.1", 0))
+    addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in sockets]
+    for s in sockets:
+        s.close()
+    return addresses
+
+
+def spu_config(protocol, field):
+    import spu
+
+    config = spu.RuntimeConfig(
+        protocol=getattr(spu.ProtocolKind, protocol.upper()), field=getattr(spu.FieldType, f"FM{field}")
+    )
+    config.enable_hal_profile = True
+    config.enable_pphlo_profile = True
+    return config
+
+
+def run_spu_function(function, weights, batches, protocol, field, show):
+    """Outputs and runs of the jax function `function(weights, x)` for every x of `batches`, which have one shape. This
+    process deals the shares; the parties see nothing else."""
+    import spu
+    from spu.utils import frontend
+
+    count, config = SPU_PROTOCOLS[protocol], spu_config(protocol, field)
+    names = [f"w{i}" for i in range(len(weights))] + ["x"]
+    secret = spu.Visibility.VIS_SECRET
+    executable, _ = frontend.compile(
+        frontend.Kind.JAX, function, (weights, batches[0]), {}, names, [secret] * len(names),
+        lambda outputs: [f"y{i}" for i in range(len(outputs))], static_argnums=(), copts=spu.CompilerOptions(),
+    )  # fmt: skip
+    io = spu.Io(count, config)
+    with job_folder() as folder:
+        deal(folder, "weights", io, {f"w{i}": weights[k] for i, k in enumerate(sorted(weights))}, count)
+        for run, x in enumerate(batches):
+            deal(folder, f"input-{run}", io, {"x": x}, count)
+        (folder / "executable").write_bytes(executable.SerializeToString())
+        (folder / "config").write_bytes(config.SerializeToString())
+        (folder / "job.json").write_text(json.dumps({"addresses": free_addresses(count), "runs": len(batches)}))
+        run_parties("deepshare_pi.spu_party", folder, count, progress_of(folder, len(batches), show))
+        outputs = [pickle.loads((folder / f"outputs-{rank}").read_bytes()) for rank in range(count)]
+        seconds = [json.loads((folder / f"seconds-{rank}").read_text()) for rank in range(count)]
+        logs = [(folder / f"log-{rank}").read_text(errors="replace") for rank in range(count)]
+    profiles = [[read_spu_profile(part) for part in log.split("deepshare-pi run\n")[1:]] for log in logs]
+    runs = [
+        Run(len(x), max(s[i] for s in seconds), add_up([p[i] for p in profiles])) for i, x in enumerate(batches)
+    ]
+    revealed = [io.reconstruct([party[i][0] for party in outputs]) for i in range(len(batches))]
+    return np.concatenate(revealed), runs
+
+
+def deal(folder, name, io, values, count):
+    """Writes each party's shares of `values`."""
+    import spu
+
+    shares = {k: io.make_shares(np.asarray(v), spu.Visibility.VIS_SECRET) for k, v in values.items()}
+    for rank in range(count):
+        (folder / f"{name}-{rank}").write_bytes(pickle.dumps({k: s[rank] for k, s in shares.items()}))
+
+
+def run_spu(model, images, batch, protocol, field, show):
+    """Outputs and runs of SPU: two or three processes that talk brpc over loopback."""
+    from deepshare_pi import spu_adapter
+
+    if len(images) % batch:
+        raise InputError(f"--batch {batch} does not divide the {len(images)} images, and SPU's programs have one shape")
+    program = spu_adapter.load(model, (batch, *images.shape[1:]))
+    batches = [images[i : i + batch] for i in range(0, len(images), batch)]
+    return run_spu_function(program.function, program.weights, batches, protocol, field, show)
