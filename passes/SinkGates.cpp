@@ -6,10 +6,10 @@
 //
 //   MaxPool(Relu(x))      =>      Relu(MaxPool(x))
 //
-// and the same for GlobalMaxPool, and for LeakyRelu with a slope of at least 0, Clip, HardSigmoid with alpha of at least
-// 0 and ThresholdedRelu with alpha of at least 0 in the place of Relu. All of them are monotone: f(a) <= f(b) for a <= b,
-// so that max f = f max. Each output is the f of one of the inputs, before and after: equal bit for bit. A 2 x 2 pool
-// leaves a quarter of the gate's comparisons and muxes.
+// and the same for GlobalMaxPool, and for LeakyRelu with a slope of at least 0, Clip, HardSigmoid with alpha of at
+// least 0 and ThresholdedRelu with alpha of at least 0 in the place of Relu. All of them are monotone: f(a) <= f(b) for
+// a <= b, so that max f = f max. Each output is the f of one of the inputs, before and after: equal bit for bit. A 2 x
+// 2 pool leaves a quarter of the gate's comparisons and muxes.
 //
 // Legal if
 //  1. nothing but the pool uses the gate's output;

@@ -48,10 +48,10 @@ struct PoolMoments {
 
 /// Moments of one site's own channels.
 struct SiteMoments {
-  std::string Site;                ///< GateSite::Name
-  std::vector<double> S;           ///< sum w x^2
-  std::vector<double> R;           ///< sum w x^2 d
-  std::vector<double> Open;        ///< fraction of positions where the gate is open
+  std::string Site;                               ///< GateSite::Name
+  std::vector<double> S;                          ///< sum w x^2
+  std::vector<double> R;                          ///< sum w x^2 d
+  std::vector<double> Open;                       ///< fraction of positions where the gate is open
   std::optional<PoolMoments> Pool = std::nullopt; ///< of a MaxPool, where averages were measured
 };
 

@@ -39,10 +39,10 @@ struct ObservationOptions {
   uint64_t Seed = 0;     ///< chooses the images, the sampled labels and the sampled positions
   unsigned Batch = 64;   ///< images a run
   Weighting Weight = Weighting::Auto;
-  /// Labels are drawn from softmax(logits / Temperature), whose log-likelihood's gradient gives the weights. At 1 nearly
-  /// all weight lies on the few images of which the model is unsure; but a plan changes logits by far more than what the
-  /// Fisher information at 1 describes, and then the images that it is sure of matter as well. Infinite: the spread of
-  /// the logits, whatever they are. Classification and Pixels only.
+  /// Labels are drawn from softmax(logits / Temperature), whose log-likelihood's gradient gives the weights. At 1
+  /// nearly all weight lies on the few images of which the model is unsure; but a plan changes logits by far more than
+  /// what the Fisher information at 1 describes, and then the images that it is sure of matter as well. Infinite: the
+  /// spread of the logits, whatever they are. Classification and Pixels only.
   double Temperature = 4;
   bool EarlierSites = true;          ///< also pair channels with gates of earlier sites, not only of their own
   bool OtherSizes = false;           ///< also with those of another size: strided or coarser
