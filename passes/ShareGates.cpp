@@ -139,8 +139,20 @@ private:
     for (const auto &[Key, Channels] : Gates)
       if (Key.Site == Site)
         Masks[Key] = computeMask(Before, Key, Channels);
-    Value *Gated = gate(Before, Site);
+    Value *Gated = isSubtractedZero(Site)
+                       ? M.graph().addInitializer(Sites[Site].Name + "_removed", Tensor::scalar(0.0f))
+                       : gate(Before, Site);
     replaceGate(Site, Gated);
+  }
+
+  /// True if all channels of a site are removed and its output is only ever subtracted, as a Clip's upper gate is: then
+  /// a scalar will do, which eliminate-identity takes away.
+  bool isSubtractedZero(unsigned Site) const {
+    const Value *Output = Sites[Site].Output;
+    return llvm::all_of(Plan.Sites[Site].Channels, [](const ChannelPlan &C) { return !C.Source && C.On == 0; }) &&
+           !UsedElsewhere[Site] && !Output->isGraphOutput() && llvm::all_of(Output->uses(), [](const Use &U) {
+             return U.User->is("Sub") && U.Index == 1 && U.User->input(0)->type() == U.User->output()->type();
+           });
   }
 
   Value *gather(Graph::iterator Before, Value *From, llvm::ArrayRef<int64_t> Indices, unsigned Axis,
@@ -237,7 +249,8 @@ private:
     std::string Name = Old->name().str();
     if (New != inputOf(Site)) {
       Old->replaceAllUsesWith(New);
-      New->setName(Name);
+      if (New->producer())
+        New->setName(Name);
     } else if (Old->isGraphOutput()) {
       // Without a node of its own, an output of the graph needs one that carries its name.
       Old->replaceAllUsesWith(M.graph().insert(Graph::iteratorTo(&Gate), "Identity", {New}, Name + "_linear"));

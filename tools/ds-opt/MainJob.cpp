@@ -37,7 +37,7 @@ static std::string jobPipeline(const DriverOptions &Options) {
     return Pipeline;
   if (Options.Plan.empty())
     Pipeline += fmt::format(",plan-gates{{budget='{}' strategy='{}'}}", Options.Budget, Options.Strategy);
-  Pipeline += ",share-gates,eliminate-dead-code";
+  Pipeline += ",share-gates,eliminate-identity,eliminate-dead-code";
   if (Options.Repair && !Options.Images.empty())
     Pipeline += fmt::format(",repair{{{}}}", Count);
   Pipeline += ",contract-gates";
