@@ -43,8 +43,8 @@ class Images:
     def __init__(self, path, which):
         which = which if isinstance(which, slice) else slice(which)
         with np.load(path) as archive:
-            pixels, self.labels = archive["images"][which], archive["labels"][which]
-        scaled = pixels.astype(np.float32) / 255
+            self.pixels, self.labels = archive["images"][which], archive["labels"][which]
+        scaled = self.pixels.astype(np.float32) / 255
         self.inputs = np.ascontiguousarray(((scaled - np.float32(MEAN)) / np.float32(STD)).transpose(0, 3, 1, 2))
 
 
