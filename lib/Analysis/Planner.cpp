@@ -531,8 +531,8 @@ Expected<PlanResult> deepshare::planSharing(ArrayRef<GateSite> Sites, const Gate
   }
   double Absolute = Limit.IsFraction ? Limit.Amount * Full : Limit.Amount;
   if (Fixed > Absolute)
-    return makeError(fmt::format("the budget is {} {}, but gates that cannot be shared need {} ({}){}", Absolute,
-                                 unitName(Limit.Unit).str(), Fixed, FixedNames, Hint));
+    return makeError(fmt::format("the budget is {:.10g} {}, but gates that cannot be shared need {:.10g} ({}){}",
+                                 Absolute, unitName(Limit.Unit).str(), Fixed, FixedNames, Hint));
   PlanResult Result = Absolute >= Full ? P.unchanged() : P.plan(Absolute - Fixed);
   Result.Price = P.price(Result.Plan) + Fixed;
   Result.FullPrice = Full;
@@ -540,7 +540,7 @@ Expected<PlanResult> deepshare::planSharing(ArrayRef<GateSite> Sites, const Gate
   Result.Plan.Note = fmt::format("strategy {}, budget {}, {} images, seed {}", strategyName(Options.Search).str(),
                                  budgetText(Limit), Statistics.Images, Options.Seed);
   if (Result.Price > Absolute * (1 + 1e-9))
-    return makeError(fmt::format("no plan keeps the budget of {} {}: the cheapest found costs {}", Absolute,
+    return makeError(fmt::format("no plan keeps the budget of {:.10g} {}: the cheapest found costs {:.10g}", Absolute,
                                  unitName(Limit.Unit).str(), Result.Price));
   return Result;
 }
