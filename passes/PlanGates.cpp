@@ -32,6 +32,7 @@ public:
     if (Options.Limit.Unit == BudgetUnit::Seconds && !Context.Connection)
       return llvm::createStringError("a budget in seconds needs a network: give --network, or the option network");
     Options.Cost = Context.Cost;
+    Options.Explain = Context.Explain;
     Options.Connection = Context.Connection.value_or(Network());
     Options.Seed = Context.Seed;
     llvm::Expected<PlanResult> Result = planSharing(*Sites, *Context.Statistics, Options);

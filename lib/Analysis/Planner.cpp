@@ -425,6 +425,8 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
 /// The losses of \p Plan, which is the one that was found, and what else its channels could do.
 PlanOutcomes Planner::outcomes(const SharePlan &Plan) const {
   PlanOutcomes Result = Outcomes;
+  if (!Options.Explain)
+    return Result;
   auto Offer = [](ChannelOutcome &Outcome, std::optional<GateSource> Source, const auto &Slopes) {
     if (!Outcome.Next || Slopes.Loss < Outcome.NextLoss) {
       Outcome.Next = {Source, float(Slopes.On), float(Slopes.Off)};
@@ -443,10 +445,14 @@ PlanOutcomes Planner::outcomes(const SharePlan &Plan) const {
     unsigned R = IndexOf[Pair.Replicate], From = IndexOf[Pair.Candidate];
     if (!isOffered(Pair))
       continue;
+    std::vector<GateSource> Offered;
     for (auto Gate = Gates.lower_bound({From, 0, 0}); Gate != Gates.end() && Gate->Site == From; ++Gate)
-      for (unsigned C = 0; C < Sites[R]->Channels && Gate->Block == Pair.Block; ++C)
-        if (isOfferedChannel(Pair, C, Gate->Channel) && Plan.Sites[R].Channels[C].Source != *Gate)
-          Offer(Result.Sites[R][C], *Gate, fitGate(Pair, C, Gate->Channel, !Options.AffineSlopes));
+      if (Gate->Block == Pair.Block)
+        Offered.push_back(*Gate);
+    for (unsigned C = 0; C < Sites[R]->Channels; ++C)
+      for (const GateSource &Gate : Offered)
+        if (isOfferedChannel(Pair, C, Gate.Channel) && Plan.Sites[R].Channels[C].Source != Gate)
+          Offer(Result.Sites[R][C], Gate, fitGate(Pair, C, Gate.Channel, !Options.AffineSlopes));
   }
   return Result;
 }

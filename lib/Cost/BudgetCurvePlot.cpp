@@ -295,8 +295,10 @@ std::string Plot::draw() {
   text(Width / 2, 24, "middle", Title, " font-size=\"17\" font-weight=\"bold\"");
   text(Width / 2, 44, "middle", "for one image; " + Curve.Note, " fill=\"#666\"");
   drawLegend(Width, TitleHeight + LegendRow / 2);
-  for (auto [I, X] : llvm::enumerate(Units))
-    drawPanel(X, I % Columns * Wide + LeftMargin, Head + I / Columns * High + TopMargin);
+  for (auto [I, X] : llvm::enumerate(Units)) {
+    size_t Row = I / Columns, Column = I % Columns;
+    drawPanel(X, LeftMargin + Column * Wide, Head + Row * High + TopMargin);
+  }
   return Out + "</svg>\n";
 }
 

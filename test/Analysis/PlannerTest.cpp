@@ -269,6 +269,7 @@ TEST(Planner, OutcomesAddUp) {
       PlannerOptions Options;
       Options.Limit = fraction(Amount);
       Options.Search = Search;
+      Options.Explain = true;
       PlanResult Result = plan(I, Options);
       ASSERT_EQ(Result.Outcomes.Sites.size(), Result.Plan.Sites.size());
       double Loss = 0;

@@ -5,7 +5,6 @@
 //===----------------------------------------------------------------------===//
 //
 //   planner-bench observe MODEL IMAGES COUNT       observation beside plain forward and backward passes
-//   planner-bench sweep MODEL IMAGES COUNT         predicted loss of every strategy at several budgets
 //   planner-bench plans MODEL IMAGES COUNT FOLDER  plans of many strategies and budgets, with their predicted losses
 //   planner-bench instances MODEL IMAGES COUNT small problems cut from real statistics, with our solutions
 //   planner-bench scale CHANNELS SITES             a large problem of random statistics
@@ -126,35 +125,6 @@ static json::Value measureObservation(const Subject &S, uint64_t Count) {
     Rounds.push_back(json::Object{{"plain_s", Plain}, {"observe_s", Observed}, {"ratio", Observed / Plain}});
   }
   return json::Object{{"images", int64_t(Count)}, {"rounds", std::move(Rounds)}, {"peak_mb", peakMegabytes()}};
-}
-
-static json::Value sweep(const Subject &S, uint64_t Count) {
-  GateStatistics Statistics = observe(S, Count, nullptr, /*AllKinds=*/true);
-  json::Array Rows;
-  for (StringRef Cost : {"crypten-64", "semi2k-64"})
-    for (BudgetUnit Unit : {BudgetUnit::DReLUs, BudgetUnit::Bytes})
-      for (StringRef Name : {"full", "own", "uniform", "linear", "kmedoids", "blocks", "random"})
-        for (double Amount : {0.5, 0.25, 0.125, 0.06}) {
-          PlannerOptions Options;
-          Options.Limit = {Unit, true, Amount};
-          Options.Cost = cantFail(loadCostModel(Cost));
-          Options.Search = cantFail(parseStrategy(Name));
-          Timer Clock;
-          llvm::Expected<PlanResult> Result = planSharing(S.Sites, Statistics, Options);
-          if (!Result) {
-            llvm::consumeError(Result.takeError());
-            continue;
-          }
-          Rows.push_back(json::Object{{"cost_model", Cost},
-                                      {"unit", Unit == BudgetUnit::Bytes ? "bytes" : "drelus"},
-                                      {"strategy", Name},
-                                      {"budget", Amount},
-                                      {"loss", Result->Loss},
-                                      {"price", Result->Price},
-                                      {"drelus", int64_t(countDReLUs(Result->Plan))},
-                                      {"seconds", Clock.seconds()}});
-        }
-  return Rows;
 }
 
 static json::Value writePlans(const Subject &S, uint64_t Count, StringRef Folder) {
@@ -368,7 +338,7 @@ int main(int Argc, char **Argv) {
   std::vector<std::string> Arguments(Argv + 1, Argv + Argc);
   if (Arguments.size() < 3) {
     llvm::errs()
-        << "usage: planner-bench observe|sweep|plans|instances MODEL IMAGES COUNT [FOLDER], or scale CHANNELS SITES\n";
+        << "usage: planner-bench observe|plans|instances MODEL IMAGES COUNT [FOLDER], or scale CHANNELS SITES\n";
     return 1;
   }
   json::Value Result = nullptr;
@@ -378,7 +348,6 @@ int main(int Argc, char **Argv) {
     Subject S = load(Arguments[1], Arguments[2]);
     uint64_t Count = Arguments.size() > 3 ? std::stoull(Arguments[3]) : 512;
     Result = Arguments[0] == "observe" ? measureObservation(S, Count)
-             : Arguments[0] == "sweep" ? sweep(S, Count)
              : Arguments[0] == "plans" ? writePlans(S, Count, Arguments.back())
                                        : instances(S, Count);
   }

@@ -54,6 +54,7 @@ std::string deepshare::pipelineFor(const DriverOptions &Options) {
 llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Context,
                                    std::unique_ptr<ImageSet> &Images) {
   Context.Seed = Options.Seed;
+  Context.Explain = !Options.Remarks.empty();
   llvm::Expected<CostModel> Cost = loadCostModel(Options.CostModel);
   if (!Cost)
     return Cost.takeError();

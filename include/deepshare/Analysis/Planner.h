@@ -75,12 +75,14 @@ struct PlannerOptions {
   uint64_t Seed = 0;  ///< for Strategy::Random
   /// Linear channels and replicates may have slopes other than 0, 1 and -1. Off: nothing ever costs a truncation.
   bool AffineSlopes = true;
+  /// Also find the next best of every channel (ChannelOutcome::Next), which takes about a tenth of the planning's time.
+  bool Explain = false;
 };
 
 /// What one channel of a plan loses, and its best other choice: another gate that the plan computes, or none.
 struct ChannelOutcome {
   double Loss = 0;
-  std::optional<ChannelPlan> Next; ///< nothing: a channel without a gate, and no gates to choose from
+  std::optional<ChannelPlan> Next; ///< nothing: there is no other choice, or it was not asked for
   double NextLoss = 0;             ///< what it would lose with Next
 };
 

@@ -35,6 +35,8 @@ struct PassContext {
   const ImageSet *Images = nullptr;
   uint64_t Seed = 0;
   CostModel Cost;
+  /// Outcomes are to say what else each channel could do (PlannerOptions::Explain).
+  bool Explain = false;
   /// The link between the parties, for times; set by the driver (--network) or by an option of `plan-gates`.
   std::optional<Network> Connection;
   /// Told of long work: what it is, steps done, steps in all. May be empty.
