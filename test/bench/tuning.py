@@ -50,6 +50,8 @@ def measure(model, budget, strategy, seed, arguments, images):
 def table(results):
     rows = {}
     for path in sorted(results.glob("*.json")):
+        if len(path.suffixes) > 1 and path.suffixes[-2] in (".plan", ".report"):  # ds-opt's
+            continue
         row = json.loads(path.read_text())
         rows.setdefault((row["model"], -float(row["budget"].rstrip("%")), row["strategy"], row["steps"]), []).append(row)
     print("| model | budget | strategy | steps | seeds | repaired | tuned, mean | least .. most | target | processor time of tuning |\n"

@@ -17,6 +17,8 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 using namespace deepshare;
 
 namespace {
@@ -143,7 +145,7 @@ private:
       return E;
     if (llvm::Error E = writeSharePlan(Result.Plan, Files.Plan))
       return E;
-    llvm::sys::fs::remove(Files.Checkpoint);
+    std::ignore = llvm::sys::fs::remove(Files.Checkpoint);
     return llvm::Error::success();
   }
 
@@ -179,8 +181,8 @@ llvm::Expected<Stages> deepshare::tuneInStages(const Model &Original, const Mode
 void deepshare::removeStages(const TuneOptions &Options) {
   for (size_t Stage = 0; Stage < Options.Budgets.size(); ++Stage) {
     StageFiles Files(Options, Stage);
-    llvm::sys::fs::remove(Files.Checkpoint);
-    llvm::sys::fs::remove(Files.Plan);
-    llvm::sys::fs::remove(Files.Model);
+    std::ignore = llvm::sys::fs::remove(Files.Checkpoint);
+    std::ignore = llvm::sys::fs::remove(Files.Plan);
+    std::ignore = llvm::sys::fs::remove(Files.Model);
   }
 }

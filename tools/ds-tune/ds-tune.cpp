@@ -21,7 +21,7 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <tuple>
 
 using namespace deepshare;
 
@@ -116,7 +116,7 @@ static llvm::Error writeOutcome(const Outcome &Made, const TuneOptions &Options)
       return E;
   }
   if (!Options.Training.Checkpoint.empty()) {
-    llvm::sys::fs::remove(Options.Training.Checkpoint);
+    std::ignore = llvm::sys::fs::remove(Options.Training.Checkpoint);
     removeStages(Options);
   }
   return llvm::Error::success();
