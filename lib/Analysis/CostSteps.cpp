@@ -34,6 +34,12 @@ static uint64_t product(ArrayRef<int64_t> Sizes) {
 
 /// The sizes of a linear layer; nothing if \p N is none, or its shapes are not known.
 static std::optional<LinearSizes> linearSizes(const Node &N) {
+  if (N.is("AveragePool") || N.is("GlobalAveragePool")) {
+    LinearSizes Sizes;
+    if (auto Output = sizesOf(N.output()))
+      Sizes.Averages = product(*Output);
+    return Sizes.Averages ? std::optional(Sizes) : std::nullopt;
+  }
   bool IsConv = N.is("Conv"), IsTransposed = N.is("ConvTranspose");
   if (!IsConv && !IsTransposed && !N.is("Gemm") && !N.is("MatMul"))
     return std::nullopt;

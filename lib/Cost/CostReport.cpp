@@ -143,7 +143,11 @@ static void addLongestPath(CostTotals &Totals, ArrayRef<CostStep> Steps, ArrayRe
   }
 }
 
-static double linearBytes(const LinearSizes &Sizes, const LinearCost &Cost) {
+static double linearBytes(const LinearSizes &Sizes, const CostModel &Model) {
+  // A mean is a sum, which is free, times a public number.
+  if (Sizes.Averages)
+    return Sizes.Averages * Model.Truncation.Bytes;
+  const LinearCost &Cost = Model.Linear;
   return Sizes.Inputs * Cost.BytesPerInput + Sizes.Unrolled * Cost.BytesPerUnrolled +
          Sizes.Weights * Cost.BytesPerWeight + Sizes.Outputs * Cost.BytesPerOutput + Cost.BytesFixed;
 }
@@ -160,10 +164,10 @@ CostReport deepshare::makeCostReport(ArrayRef<CostStep> Steps, const SharePlan *
   std::vector<unsigned> StepOfSite(Index.Gates.size(), ~0u);
   for (auto [I, Step] : llvm::enumerate(Steps)) {
     if (Step.IsLinear) {
-      double Bytes = linearBytes(Step.Linear, Cost.Linear);
+      double Bytes = linearBytes(Step.Linear, Cost);
       Report.Before.LinearBytes += Bytes;
       Report.After.LinearBytes += Bytes;
-      Before[I].All = After[I].All = Cost.Linear.Rounds;
+      Before[I].All = After[I].All = Step.Linear.Averages ? Cost.Truncation.Rounds : Cost.Linear.Rounds;
       continue;
     }
     SiteReport Row;

@@ -61,6 +61,14 @@ SharePlan plan() {
   return Plan;
 }
 
+TEST(CostReport, AveragePoolingCostsTruncations) {
+  LinearSizes Pooling;
+  Pooling.Averages = 40;
+  CostReport Report = makeCostReport({layer("pool", Pooling, {})}, nullptr, prices());
+  EXPECT_EQ(Report.Before.LinearBytes, 40);
+  EXPECT_EQ(Report.Before.Rounds, 2);
+}
+
 TEST(CostReport, WithoutPlan) {
   CostReport Report = makeCostReport(steps(), nullptr, prices());
   EXPECT_EQ(Report.Before.Gates.DReLUs, 96u);

@@ -28,6 +28,7 @@ struct LinearSizes {
   uint64_t Weights = 0;
   uint64_t Outputs = 0;
   uint64_t Products = 0; ///< multiplications, which no party sends but which somebody computes
+  uint64_t Averages = 0; ///< outputs of average pooling, which has none of the above: a truncation each
 };
 
 /// One place of a graph that costs communication: a gate site or a linear layer. Plain data: costSteps() in

@@ -1,4 +1,3 @@
-import warnings; warnings.filterwarnings("ignore")
 import sys
 
 from deepshare_pi.cli import main

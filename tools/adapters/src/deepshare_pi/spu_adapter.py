@@ -5,6 +5,7 @@ initialisers of integers (indices, shapes), which have to be constants of the tr
 would cost ten times the bytes.
 """
 
+import warnings
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Tuple
 
@@ -48,6 +49,7 @@ class Gather(handler.Handler):
 
 def load(path, shape):
     """The model at `path` for an input of the static `shape`, batch included."""
+    warnings.filterwarnings("ignore", message="Explicitly requested dtype")  # jax on indices of 64 bits
     config.update("jaxort_only_allow_initializers_as_static_args", False)  # the shapes of Constant nodes, too
     model = onnx.load(path)
     name = next(i.name for i in model.graph.input if i.name not in {t.name for t in model.graph.initializer})
