@@ -59,6 +59,10 @@ static std::optional<LinearSizes> linearSizes(const Node &N) {
   Sizes.Outputs = product(*Output);
   if (IsConv && Output->size() > 2 && Weight->size() > 2 && Input->size() > 1)
     Sizes.Unrolled = product(ArrayRef(*Output).drop_front(2)) * product(ArrayRef(*Weight).drop_front(2)) * (*Input)[1];
+  if (IsConv || IsTransposed)
+    Sizes.Products = (IsConv ? Sizes.Outputs : Sizes.Inputs) * product(ArrayRef(*Weight).drop_front());
+  else
+    Sizes.Products = Sizes.Outputs * Input->back();
   return Sizes;
 }
 

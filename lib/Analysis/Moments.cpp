@@ -14,13 +14,29 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 
-#include <numeric>
-
 using namespace deepshare;
 using llvm::ArrayRef;
+using llvm::MutableArrayRef;
+
+/// For each position of \p To that of the gate which drives it, of a site of sizes \p From and tiles of \p Block.
+/// Strided and coarser sizes as sourcePosition() has them.
+static std::vector<int64_t> gatePositions(ArrayRef<int64_t> From, ArrayRef<int64_t> To, unsigned Block,
+                                          int64_t Positions) {
+  std::vector<int64_t> Map;
+  for (int64_t P = 0; P < Positions; ++P) {
+    int64_t Rest = P, Position = 0, Scale = 1;
+    for (int Axis = To.size() - 1; Axis >= 0; --Axis) {
+      Position += sourcePosition(Rest % To[Axis], To[Axis], From[Axis]) / Block * Scale;
+      Rest /= To[Axis];
+      Scale *= llvm::divideCeil(From[Axis], Block);
+    }
+    Map.push_back(Position);
+  }
+  return Map;
+}
 
 MomentAccumulator::MomentAccumulator(ArrayRef<GateSite> Sites, const ObservationOptions &Options, double Flops)
-    : Sites(Sites) {
+    : Sites(Sites), Noise(Options.Noise), Window(64 * Options.Noise) {
   for (auto [Index, Site] : llvm::enumerate(Sites)) {
     if (!Site.isShareable())
       continue;
@@ -36,7 +52,8 @@ MomentAccumulator::MomentAccumulator(ArrayRef<GateSite> Sites, const Observation
       if (Sites[From].Spatial.size() == 2)
         llvm::append_range(Blocks, Options.Blocks);
       for (unsigned Block : Blocks) {
-        G.Candidates.push_back({From, Block, G.Rows});
+        G.Candidates.push_back({From, Block, G.Rows, gatePositions(Sites[From].Spatial, G.Spatial, Block, G.Positions),
+                                std::vector<double>(Sites[From].Channels)});
         G.Rows += Sites[From].Channels;
       }
     };
@@ -87,128 +104,153 @@ uint64_t MomentAccumulator::memory(unsigned Batch) const {
 // A batch
 //===----------------------------------------------------------------------===//
 
-/// For every position of \p To, given in \p Samples, the gate of a site of positions \p From that drives it; the gates
-/// are those of tiles of \p Block. Sizes may differ as positionsMap() says.
-static std::vector<int64_t> gatePositions(ArrayRef<int64_t> From, ArrayRef<int64_t> To, unsigned Block,
-                                          ArrayRef<int64_t> Samples) {
-  std::vector<int64_t> Positions;
-  Positions.reserve(Samples.size());
-  for (int64_t Sample : Samples) {
-    int64_t Rest = Sample, Position = 0, Scale = 1;
-    for (int Axis = To.size() - 1; Axis >= 0; --Axis) {
-      int64_t At = Rest % To[Axis];
-      Rest /= To[Axis];
-      Position += sourcePosition(At, To[Axis], From[Axis]) / Block * Scale;
-      Scale *= llvm::divideCeil(From[Axis], Block);
+/// The means of each Block x Block tile of the sites' inputs.
+static at::Tensor tileMeans(const at::Tensor &X, const GateSite &Site, int64_t Block) {
+  at::Tensor Images = X.view({X.size(0), X.size(1), Site.Spatial[0], Site.Spatial[1]});
+  return at::avg_pool2d(Images, {Block, Block}, {Block, Block}, /*padding=*/0, /*ceil_mode=*/true)
+      .flatten(2)
+      .contiguous();
+}
+
+/// Adds the channels' w x^2 of every position of one image to \p Into.
+static void addWeights(const SiteBatch &Site, int64_t Image, MutableArrayRef<float> Into) {
+  int64_t Channels = Site.X.size(1), Positions = Into.size();
+  const float *X = Site.X.data_ptr<float>() + Image * Channels * Positions;
+  const float *Gradient =
+      Site.Gradient.defined() ? Site.Gradient.data_ptr<float>() + Image * Channels * Positions : nullptr;
+  for (int64_t C = 0; C < Channels; ++C)
+    for (int64_t P = 0; P < Positions; ++P) {
+      float Error = X[C * Positions + P] * (Gradient ? Gradient[C * Positions + P] : 1.0f);
+      Into[P] += Error * Error;
     }
-    Positions.push_back(Position);
+}
+
+/// All positions, or G.Samples an image by importance. A tenth of the probability is even, which bounds the factors.
+MomentAccumulator::Samples MomentAccumulator::choose(const Group &G, ArrayRef<SiteBatch> Batch,
+                                                     std::mt19937_64 &Random) const {
+  int64_t Images = Batch[G.Members.front().Site].X.size(0), All = Images * G.Positions;
+  Samples Chosen;
+  if (G.Samples == G.Positions) {
+    for (int64_t I = 0; I < All; ++I)
+      Chosen.Position.push_back(I % G.Positions);
+    Chosen.Factor.assign(All, 1);
+    for (int64_t B = 0; B <= Images; ++B)
+      Chosen.FirstOf.push_back(B * G.Positions);
+    return Chosen;
   }
-  return Positions;
+  std::vector<float> Weights(All);
+  at::parallel_for(0, Images, 1, [&](int64_t Begin, int64_t End) {
+    for (int64_t B = Begin; B < End; ++B)
+      for (const Member &M : G.Members)
+        addWeights(Batch[M.Site], B, MutableArrayRef(Weights).slice(B * G.Positions, G.Positions));
+  });
+  double Total = 0;
+  for (float Weight : Weights)
+    Total += Weight;
+  // Systematic sampling: one draw for all, then equal steps through the cumulated expectations.
+  double Count = double(Images) * G.Samples, Cumulated = 0;
+  double Next = std::uniform_real_distribution<double>(0, 1)(Random);
+  for (int64_t I = 0; I < All; ++I) {
+    if (I % G.Positions == 0)
+      Chosen.FirstOf.push_back(Chosen.Position.size());
+    double Expected = Count * (Total > 0 ? 0.9 * Weights[I] / Total + 0.1 / All : 1.0 / All);
+    for (Cumulated += Expected; Next < Cumulated; Next += 1) {
+      Chosen.Position.push_back(I % G.Positions);
+      Chosen.Factor.push_back(1 / Expected);
+    }
+  }
+  Chosen.FirstOf.push_back(Chosen.Position.size());
+  return Chosen;
 }
 
-/// Sums of each Block x Block tile of the image [Height, Width] at \p X; their signs are those of the means.
-static void sumTiles(const float *X, int64_t Height, int64_t Width, int64_t Block, std::vector<float> &Tiles) {
-  int64_t Columns = llvm::divideCeil(Width, Block);
-  Tiles.assign(llvm::divideCeil(Height, Block) * Columns, 0);
-  for (int64_t I = 0; I < Height; ++I)
-    for (int64_t J = 0; J < Width; ++J)
-      Tiles[I / Block * Columns + J / Block] += X[I * Width + J];
-}
-
-/// Fills rows of the stacked gates: D[c, b * samples + j] = 1 if the gate at Map[j] of channel c, image b is open.
-static void fillGates(const at::Tensor &X, const GateSite &Site, unsigned Block, ArrayRef<int64_t> Map, bool IsIdentity,
-                      at::Tensor Into) {
-  int64_t Images = X.size(0), Channels = X.size(1), Positions = X.size(2), Samples = Map.size();
-  const float *From = X.data_ptr<float>();
+/// Fills rows of the stacked gates: 1 where a candidate's gate is open at a sample. \p X: [B, C, tiles].
+void MomentAccumulator::fillGates(Candidate &From, const at::Tensor &X, const Samples &Chosen, at::Tensor Into) const {
+  std::vector<int64_t> Map;
+  Map.reserve(Chosen.Position.size());
+  for (int64_t Position : Chosen.Position)
+    Map.push_back(From.Map[Position]);
+  int64_t Images = X.size(0), Channels = X.size(1), Tiles = X.size(2), NumSamples = Map.size();
+  const float *Values = X.data_ptr<float>();
   float *To = Into.data_ptr<float>();
+  float Bound = Window;
   at::parallel_for(0, Channels, 1, [&](int64_t Begin, int64_t End) {
-    std::vector<float> Tiles;
     for (int64_t C = Begin; C < End; ++C)
       for (int64_t B = 0; B < Images; ++B) {
-        const float *Source = From + (B * Channels + C) * Positions;
-        float *Row = To + (C * Images + B) * Samples;
-        if (Block > 1) {
-          sumTiles(Source, Site.Spatial[0], Site.Spatial[1], Block, Tiles);
-          Source = Tiles.data();
+        const float *Source = Values + (B * Channels + C) * Tiles;
+        float Near = 0;
+        for (int64_t J = Chosen.FirstOf[B]; J < Chosen.FirstOf[B + 1]; ++J) {
+          float Value = Source[Map[J]];
+          To[C * NumSamples + J] = Value > 0 ? 1.0f : 0.0f;
+          Near += std::abs(Value) < Bound ? Chosen.Factor[J] : 0.0f;
         }
-        if (IsIdentity)
-          for (int64_t J = 0; J < Samples; ++J)
-            Row[J] = Source[J] > 0 ? 1.0f : 0.0f;
-        else
-          for (int64_t J = 0; J < Samples; ++J)
-            Row[J] = Source[Map[J]] > 0 ? 1.0f : 0.0f;
+        From.Near[C] += Near;
       }
   });
 }
 
-void MomentAccumulator::addGroup(Group &G, ArrayRef<SiteBatch> Batch, std::mt19937_64 &Random) {
-  int64_t Images = Batch[G.Members.front().Site].X.size(0), Samples = G.Samples;
-  std::vector<int64_t> Chosen(G.Positions);
-  std::iota(Chosen.begin(), Chosen.end(), 0);
-  for (int64_t I = 0; I < Samples && Samples < G.Positions; ++I)
-    std::swap(Chosen[I], Chosen[I + Random() % (G.Positions - I)]);
-  Chosen.resize(Samples);
-  llvm::sort(Chosen);
-  bool IsWhole = Samples == G.Positions;
+void MomentAccumulator::addGroup(Group &G, const Compared &Inputs, ArrayRef<SiteBatch> Batch, std::mt19937_64 &Random) {
+  Samples Chosen = choose(G, Batch, Random);
+  int64_t NumSamples = Chosen.Position.size(), Images = Chosen.FirstOf.size() - 1;
+  at::Tensor Gates = at::empty({int64_t(G.Rows), NumSamples}, at::kFloat);
+  for (Candidate &From : G.Candidates)
+    fillGates(From, Inputs.at({From.Site, From.Block}), Chosen,
+              Gates.narrow(0, From.FirstRow, Sites[From.Site].Channels));
+  at::Tensor Factors = at::from_blob(Chosen.Factor.data(), {NumSamples}, at::kFloat);
 
-  at::Tensor Gates = at::empty({int64_t(G.Rows), Images * Samples}, at::kFloat);
-  for (const Candidate &From : G.Candidates) {
-    const GateSite &Site = Sites[From.Site];
-    std::vector<int64_t> Map = gatePositions(Site.Spatial, G.Spatial, From.Block, Chosen);
-    fillGates(Batch[From.Site].X, Site, From.Block, Map, IsWhole && From.Block == 1 && Site.Spatial == G.Spatial,
-              Gates.narrow(0, From.FirstRow, Site.Channels));
-  }
-
-  double Scale = double(G.Positions) / Samples;
   for (Member &M : G.Members) {
     int64_t Channels = Sites[M.Site].Channels;
     const SiteBatch &Site = Batch[M.Site];
     // Rows c: w x^2; rows C + c: w x^2 d.
-    at::Tensor Weighted = at::empty({2 * Channels, Images * Samples}, at::kFloat);
+    at::Tensor Weighted = at::empty({2 * Channels, NumSamples}, at::kFloat);
     const float *X = Site.X.data_ptr<float>();
     const float *Gradient = Site.Gradient.defined() ? Site.Gradient.data_ptr<float>() : nullptr;
     float *Into = Weighted.data_ptr<float>();
     at::parallel_for(0, Channels, 1, [&](int64_t Begin, int64_t End) {
       for (int64_t C = Begin; C < End; ++C) {
         double S = 0, R = 0, Open = 0;
+        float *All = Into + C * NumSamples, *Where = All + Channels * NumSamples;
         for (int64_t B = 0; B < Images; ++B) {
           int64_t At = (B * Channels + C) * G.Positions;
-          float *All = Into + (C * Images + B) * Samples;
-          float *Where = All + Channels * Images * Samples;
           // A sum of one image's positions in float loses nothing that matters; images add up in double.
           float ImageS = 0, ImageR = 0, ImageOpen = 0;
-          for (int64_t J = 0; J < Samples; ++J) {
-            int64_t P = At + (IsWhole ? J : Chosen[J]);
+          for (int64_t J = Chosen.FirstOf[B]; J < Chosen.FirstOf[B + 1]; ++J) {
+            int64_t P = At + Chosen.Position[J];
             float Value = X[P];
-            float Slope = Gradient ? Gradient[P] : 1.0f;
-            float Error = Value * Slope;
-            float Weight = Error * Error;
+            float Error = Value * (Gradient ? Gradient[P] : 1.0f);
+            float Weight = Error * Error * Chosen.Factor[J];
             float Bit = Value > 0 ? 1.0f : 0.0f;
             All[J] = Weight;
             Where[J] = Weight * Bit;
             ImageS += Weight;
             ImageR += Weight * Bit;
-            ImageOpen += Bit;
+            ImageOpen += Bit * Chosen.Factor[J];
           }
           S += ImageS;
           R += ImageR;
           Open += ImageOpen;
         }
-        M.S[C] += Scale * S;
-        M.R[C] += Scale * R;
-        M.Open[C] += Open / Samples;
+        M.S[C] += S;
+        M.R[C] += R;
+        M.Open[C] += Open / G.Positions;
       }
     });
     int64_t FirstRow = M.UsedRows - M.Sums.size(1);
-    M.Sums.add_(at::mm(Weighted, Gates.narrow(0, FirstRow, M.Sums.size(1)).t()), Scale);
+    M.Sums.add_(at::mm(Weighted, Gates.narrow(0, FirstRow, M.Sums.size(1)).t()));
     at::Tensor Own = Gates.narrow(0, M.OwnRow, Channels);
-    M.Both.add_(at::mm(Own, Own.t()), 1.0 / Samples);
+    M.Both.add_(at::mm(Own * Factors, Own.t()), 1.0 / G.Positions);
   }
 }
 
 void MomentAccumulator::add(ArrayRef<SiteBatch> Batch, std::mt19937_64 &Random) {
+  Compared Inputs;
+  for (const Group &G : Groups)
+    for (const Candidate &From : G.Candidates) {
+      at::Tensor &Input = Inputs[{From.Site, From.Block}];
+      if (!Input.defined())
+        Input = From.Block == 1 ? Batch[From.Site].X : tileMeans(Batch[From.Site].X, Sites[From.Site], From.Block);
+    }
   for (Group &G : Groups)
-    addGroup(G, Batch, Random);
+    addGroup(G, Inputs, Batch, Random);
 }
 
 //===----------------------------------------------------------------------===//
@@ -256,6 +298,9 @@ GateStatistics MomentAccumulator::finish(uint64_t Images) const {
         Pair.Block = From.Block;
         Pair.M = slice(M.Sums, 0, Channels, Column, Columns, Images);
         Pair.A = slice(M.Sums, Channels, Channels, Column, Columns, Images);
+        // Normal noise moves by 0.8 of its standard deviation; half of the moves are towards zero.
+        for (double Near : From.Near)
+          Pair.Flips.push_back(0.4 * Noise / Window * Near / (double(Images) * G.Positions));
         if (From.Site == M.Site && From.Block == 1)
           Pair.Both = slice(M.Both, 0, Channels, 0, Channels, Images);
       }

@@ -6,7 +6,9 @@
 //
 // Sites of one spatial size form a group. For a batch the gates of all candidates of a group are stacked to one matrix
 // D of bits (candidate channels x samples), a sample being a position of an image. A site's M and A with every
-// candidate before it are then one product: [w x^2; w x^2 d] D'.
+// candidate before it are then one product: [w x^2; w x^2 d] D'. Where that would cost too much, samples are drawn with
+// probabilities in proportion to what they add to the group's sums of w x^2 (importance sampling), so that few samples
+// keep nearly all of the sums.
 //
 //===----------------------------------------------------------------------===//
 
@@ -17,6 +19,7 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <map>
 #include <random>
 #include <vector>
 
@@ -47,6 +50,10 @@ private:
     unsigned Site;
     unsigned Block;
     unsigned FirstRow; ///< its rows in the stacked gates
+    /// For each position of the group's sites that of the gate which drives it.
+    std::vector<int64_t> Map;
+    /// Of each channel, at how many positions it compares a value within Window of zero.
+    std::vector<double> Near;
   };
   /// A site that replicates: it may use the candidates before UsedRows.
   struct Member {
@@ -61,15 +68,31 @@ private:
   struct Group {
     llvm::SmallVector<int64_t, 3> Spatial;
     int64_t Positions;
-    int64_t Samples; ///< positions used of each image
+    int64_t Samples; ///< positions used of an image, on average
     std::vector<Candidate> Candidates;
     std::vector<Member> Members;
     unsigned Rows = 0;
   };
 
-  void addGroup(Group &G, llvm::ArrayRef<SiteBatch> Batch, std::mt19937_64 &Random);
+  /// Positions of a batch's images that are used, image after image.
+  struct Samples {
+    std::vector<int64_t> Position;
+    std::vector<float> Factor;    ///< one over the number of times that the sample is expected to be drawn
+    std::vector<int64_t> FirstOf; ///< of each image its first sample, and their number at the end
+  };
+
+  Samples choose(const Group &G, llvm::ArrayRef<SiteBatch> Batch, std::mt19937_64 &Random) const;
+  /// What the gates of a site compare, by site and block: [B, C, tiles].
+  using Compared = std::map<std::pair<unsigned, unsigned>, at::Tensor>;
+
+  void fillGates(Candidate &From, const at::Tensor &X, const Samples &Chosen, at::Tensor Into) const;
+  void addGroup(Group &G, const Compared &Inputs, llvm::ArrayRef<SiteBatch> Batch, std::mt19937_64 &Random);
 
   llvm::ArrayRef<GateSite> Sites;
+  double Noise;
+  /// The density of a gate's input at zero is taken from as far around it as this; far more than the noise, so that few
+  /// samples suffice.
+  double Window;
   std::vector<Group> Groups;
 };
 

@@ -276,15 +276,20 @@ Fit Planner::fitGate(const PairMoments &Pair, unsigned R, unsigned P, bool Cheap
   bool IsHard = Options.Search == Strategy::KMedoids || Options.Search == Strategy::Blocks;
   if (IsOwn && (!Cheap || !keepsTruncation(Site, R)))
     return {float(On), float(Off), 0};
+  // Where noise flips the driving bit, the output jumps by the difference of the slopes.
+  auto WithFlips = [&](double NewOn, double NewOff, double Loss) -> Fit {
+    double Jump = NewOn - NewOff;
+    return {float(NewOn), float(NewOff), Loss + Pair.Flips[P] * S * Jump * Jump};
+  };
   if (IsHard)
-    return {float(On), float(Off), gateLoss(S, Open, M, A, On, Off, On, Off)};
+    return WithFlips(On, Off, gateLoss(S, Open, M, A, On, Off, On, Off));
   if (!Cheap) {
     AffineGate Gate = fitAffine(S, Open, M, A, On, Off);
-    return {float(Gate.On), float(Gate.Off), Gate.Loss};
+    return WithFlips(Gate.On, Gate.Off, Gate.Loss);
   }
   float NewOn = cheapSlope(Off * M + (On - Off) * A, M);
   float NewOff = cheapSlope(Off * (S - M) + (On - Off) * (Open - A), S - M);
-  return {NewOn, NewOff, gateLoss(S, Open, M, A, NewOn, NewOff, On, Off)};
+  return WithFlips(NewOn, NewOff, gateLoss(S, Open, M, A, NewOn, NewOff, On, Off));
 }
 
 /// Ways to do without a gate: the best of 1 and -1, slope 0, the best slope. Prices are in the same order: nothing,

@@ -31,7 +31,7 @@ protected:
     Sites = {Site};
     Statistics.Images = 7;
     Statistics.Sites = {{"r", {8, 6, 4, 2}, {4, 3, 2, 1}, {0.5, 0.5, 0.5, 0.5}}};
-    PairMoments Pair{0, 0, 1, Matrix(4, 4), Matrix(4, 4), Matrix(4, 4)};
+    PairMoments Pair{0, 0, 1, Matrix(4, 4), Matrix(4, 4), {0, 0, 0, 0}, Matrix(4, 4)};
     for (unsigned R = 0; R < 4; ++R)
       for (unsigned P = 0; P < 4; ++P) {
         float S = Statistics.Sites[0].S[R];

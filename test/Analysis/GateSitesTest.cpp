@@ -274,6 +274,7 @@ TEST(CostSteps, LayersAndWhatTheyWaitFor) {
   EXPECT_EQ(Steps[0].Linear.Inputs, 256u);
   EXPECT_EQ(Steps[0].Linear.Unrolled, 64u * 36);
   EXPECT_EQ(Steps[0].Linear.Outputs, 384u);
+  EXPECT_EQ(Steps[0].Linear.Products, 384u * 36);
   EXPECT_EQ(Steps[1].Name, "b");
   EXPECT_THAT(Steps[1].After, ElementsAre(0));
   EXPECT_THAT(Steps[2].After, ElementsAre());

@@ -132,6 +132,40 @@ TEST(Observation, MomentsAreThoseOfTheDefinition) {
       }
 }
 
+TEST(Observation, SampledPositionsKeepTheSums) {
+  // Wide enough that only some positions can be paid; the sums of the few stand for those of all.
+  Observed S = setUp("(float[N,96,24,24] x) => (float[N,96,24,24] y)", "a = Relu(x) n = Neg(x) y = Relu(n)");
+  Noise Images(6, {96, 24, 24});
+  ObservationOptions Options;
+  Options.Weight = Weighting::None;
+  GateStatistics Statistics = collect(S, Images, Options);
+  for (unsigned C = 0; C < 96; ++C) {
+    double All = 0, Open = 0;
+    for (uint64_t Image = 0; Image < 6; ++Image)
+      for (unsigned P = 0; P < 576; ++P) {
+        float X = Images.image(Image)[C * 576 + P];
+        All += X * X;
+        Open += X > 0 ? X * X : 0;
+      }
+    EXPECT_NEAR(Statistics.Sites[0].S[C] / (All / 6), 1, 0.2);
+    EXPECT_NEAR(Statistics.Sites[0].R[C] / Statistics.Sites[0].S[C], Open / All, 0.1);
+    EXPECT_NEAR(Statistics.Pairs[0].M(C, C), Statistics.Sites[0].R[C], 1e-3 * Statistics.Sites[0].R[C]);
+    EXPECT_NEAR(Statistics.Pairs[0].M(C, (C + 1) % 96) / Statistics.Sites[0].S[C], 0.58, 0.15);
+  }
+}
+
+TEST(Observation, NoiseFlipsBitsNearZero) {
+  // x is normal around 0.2: its density at zero is 0.391, and normal noise moves bits across it as far as its mean size
+  // goes.
+  Observed S = setUp("(float[N,1,64] x) => (float[N,1,64] y)", "y = Relu(x)");
+  ObservationOptions Options;
+  Options.Weight = Weighting::None;
+  Options.Noise = 0.005;
+  GateStatistics Statistics = collect(S, Noise(2000, {1, 64}), Options);
+  ASSERT_EQ(Statistics.Pairs.front().Flips.size(), 1u);
+  EXPECT_NEAR(Statistics.Pairs.front().Flips[0], 0.8 * 0.005 * 0.391, 1e-4);
+}
+
 TEST(Observation, StridedAndCoarserGates) {
   // x on 4 x 4, every second of it, and back to 4 x 4.
   Observed S = setUp("(float[N,1,4,4] x) => (float[N,1,4,4] y)",

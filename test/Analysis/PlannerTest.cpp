@@ -139,6 +139,7 @@ Instance randomInstance(unsigned Seed, std::vector<std::pair<unsigned, int64_t>>
       Pair.Replicate = R;
       Pair.Candidate = P;
       Pair.M = Pair.A = Matrix(Shapes[R].first, Shapes[P].first);
+      Pair.Flips.assign(Shapes[P].first, 0);
       Pair.Both = P == R ? Pair.M : Matrix();
       for (unsigned I = 0; I < Shapes[R].first; ++I)
         for (unsigned J = 0; J < Shapes[P].first; ++J)
@@ -313,6 +314,27 @@ TEST(Planner, SameArgumentsSamePlan) {
     Options.Limit = fraction(0.3, BudgetUnit::Bytes);
     Options.Search = Search;
     EXPECT_EQ(printSharePlan(plan(I, Options).Plan), printSharePlan(plan(I, Options).Plan));
+  }
+}
+
+TEST(Planner, FlipsArePriced) {
+  // A channel may use either of two gates that are alike but for how often noise flips them.
+  Instance I = randomInstance(3, {{3, 4}});
+  PairMoments &Pair = I.Statistics.Pairs.front();
+  for (unsigned R = 0; R < 3; ++R)
+    for (unsigned P : {1, 2}) {
+      Pair.M(R, P) = Pair.M(R, R);
+      Pair.A(R, P) = Pair.A(R, R);
+    }
+  PlannerOptions Options;
+  Options.Limit = fraction(0.34);
+  Options.Search = Strategy::Own;
+  for (unsigned Quiet : {1, 2}) {
+    Pair.Flips = {0.4f, 0.4f, 0.4f};
+    Pair.Flips[Quiet] = 0.01f;
+    PlanResult Result = plan(I, Options);
+    EXPECT_EQ(Result.Plan.Sites[0].Channels[0].Source, (GateSource{0, Quiet}));
+    EXPECT_GT(Result.Loss, 0);
   }
 }
 

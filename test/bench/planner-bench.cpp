@@ -121,7 +121,7 @@ static json::Value measureObservation(const Subject &S, uint64_t Count) {
   json::Array Rounds;
   for (int Round = 0; Round < 3; ++Round) {
     double Plain = plainSeconds(S, Count, 64), Observed;
-    (void)observe(S, Count, &Observed);
+    (void)observe(S, Count, &Observed, /*AllKinds=*/true);
     Rounds.push_back(json::Object{{"plain_s", Plain}, {"observe_s", Observed}, {"ratio", Observed / Plain}});
   }
   return json::Object{{"images", int64_t(Count)}, {"rounds", std::move(Rounds)}, {"peak_mb", peakMegabytes()}};
@@ -187,6 +187,7 @@ static std::pair<std::vector<GateSite>, GateStatistics> cut(const Subject &S, co
     Small.Replicate = Pair.Replicate - First;
     Small.Candidate = Pair.Candidate - First;
     Small.Block = Pair.Block;
+    Small.Flips.assign(Chosen[Small.Candidate].size(), 0); // the exact solver's losses are without
     const auto &Rows = Chosen[Small.Replicate], &Columns = Chosen[Small.Candidate];
     Small.M = Small.A = Matrix(Rows.size(), Columns.size());
     for (unsigned I = 0; I < Rows.size(); ++I)
@@ -305,6 +306,7 @@ static json::Value scale(unsigned Channels, unsigned NumSites) {
       Pair.Replicate = I;
       Pair.Candidate = J;
       Pair.M = Pair.A = Matrix(Each, Each);
+      Pair.Flips.assign(Each, 0);
       for (unsigned R = 0; R < Each; ++R)
         for (unsigned P = 0; P < Each; ++P) {
           Pair.M(R, P) = M.data_ptr<float>()[int64_t(I * Each + R) * Channels + J * Each + P];

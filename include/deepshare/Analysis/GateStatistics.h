@@ -36,7 +36,9 @@ struct PairMoments {
   unsigned Block = 1; ///< the candidate gate is the sign of the mean of a Block x Block tile; 1: of the element
   Matrix M;           ///< sum w x_r^2 d_p
   Matrix A;           ///< sum w x_r^2 d_p d_r
-  Matrix Both;        ///< fraction of positions where both gates are open; only where both sites are one
+  /// For each candidate channel the fraction of its bits that ObservationOptions::Noise is expected to flip.
+  std::vector<float> Flips;
+  Matrix Both; ///< fraction of positions where both gates are open; only where both sites are one
 };
 
 /// Moments of a MaxPool's outputs m with the averages a of the same windows, by channel.

@@ -48,6 +48,9 @@ struct ObservationOptions {
   bool OtherSizes = false;           ///< also with those of another size: strided or coarser
   std::vector<unsigned> Blocks = {}; ///< tile sizes (2, 4) whose gates are measured besides the plain ones
   bool AveragePools = false;         ///< also measure what averages in the place of maxima lose
+  /// Standard deviation of the noise that fixed-point arithmetic leaves on what a gate compares: a replicate jumps
+  /// where the noise flips its prototype's bit (DESIGN 2.7).
+  double Noise = 1.0 / 8192;
   /// Bound of the memory for moments and stacked gates in bytes (activations of a batch come on top). Positions are
   /// sampled, and the batch made smaller, until it holds; an error states what is needed if that is not enough.
   uint64_t Memory = uint64_t(2) << 30;
