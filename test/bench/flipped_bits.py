@@ -3,7 +3,7 @@
 A shared gate is discontinuous: a replicate jumps by its full value where its prototype's bit flips, and a bit flips
 where rounding moves a prototype across zero (docs/ops.md). No two float implementations agree there, ONNX Runtime's
 own optimisation levels included. What can be asked: that they agree everywhere else, and that the first bit that
-differs compares a value within rounding of zero.
+differs compares a value within rounding of zero: a sum of some hundred products of size 1 is rounded by about 1e-5.
 """
 
 import numpy as np
