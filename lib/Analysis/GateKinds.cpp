@@ -29,6 +29,8 @@
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
 
+#include <cmath>
+
 using namespace deepshare;
 using llvm::ArrayRef;
 using llvm::Error;
@@ -132,15 +134,15 @@ Error SiteFinder::addWhere(Node &N) {
     return Failed;
   // A condition that is broadcast is compared once.
   auto Elements = [&](const Value *V) {
-    uint64_t Product = 1;
+    double Product = 1; // of sizes that nobody has checked
     if (const TensorType *Type = typeOf(V); Type && Type->Dims)
       for (const Dim &Size : *Type->Dims)
         Product *= Size.isFixed() ? Size.size() : 1;
     return Product;
   };
-  uint64_t Compares = Elements(Condition), Chosen = Elements(N.output());
+  double Compares = Elements(Condition), Chosen = Elements(N.output());
   if (Compares < Chosen && typeOf(Condition)) {
-    Sites.back().DReLUs = Sites.back().DReLUs / Chosen * Compares;
+    Sites.back().DReLUs = std::llround(Sites.back().DReLUs * (Compares / Chosen));
     Sites.back().SlopeOn.clear();
     Sites.back().SlopeOff.clear();
     Sites.back().Obstacle = "selects more elements than it compares";

@@ -35,8 +35,12 @@ static std::vector<int64_t> gatePositions(ArrayRef<int64_t> From, ArrayRef<int64
   return Map;
 }
 
+/// The density of a gate's input at zero is taken from as many standard deviations of the noise around it, far more
+/// than the noise moves it, so that few samples suffice.
+static constexpr double WindowOfNoise = 64;
+
 MomentAccumulator::MomentAccumulator(ArrayRef<GateSite> Sites, const ObservationOptions &Options, double Flops)
-    : Sites(Sites), Noise(Options.Noise), Window(64 * Options.Noise) {
+    : Sites(Sites), Window(WindowOfNoise * Options.Noise) {
   for (auto [Index, Site] : llvm::enumerate(Sites)) {
     if (!Site.isShareable())
       continue;
@@ -147,6 +151,8 @@ MomentAccumulator::Samples MomentAccumulator::choose(const Group &G, ArrayRef<Si
   double Total = 0;
   for (float Weight : Weights)
     Total += Weight;
+  if (!std::isfinite(Total))
+    Total = 0; // sampled evenly: the sums show what is not finite
   // Systematic sampling: one draw for all, then equal steps through the cumulated expectations.
   double Count = double(Images) * G.Samples, Cumulated = 0;
   double Next = std::uniform_real_distribution<double>(0, 1)(Random);
@@ -300,7 +306,7 @@ GateStatistics MomentAccumulator::finish(uint64_t Images) const {
         Pair.A = slice(M.Sums, Channels, Channels, Column, Columns, Images);
         // Normal noise moves by 0.8 of its standard deviation; half of the moves are towards zero.
         for (double Near : From.Near)
-          Pair.Flips.push_back(0.4 * Noise / Window * Near / (double(Images) * G.Positions));
+          Pair.Flips.push_back(0.4 / WindowOfNoise * Near / (double(Images) * G.Positions));
         if (From.Site == M.Site && From.Block == 1)
           Pair.Both = slice(M.Both, 0, Channels, 0, Channels, Images);
       }

@@ -89,10 +89,7 @@ private:
   void addGroup(Group &G, const Compared &Inputs, llvm::ArrayRef<SiteBatch> Batch, std::mt19937_64 &Random);
 
   llvm::ArrayRef<GateSite> Sites;
-  double Noise;
-  /// The density of a gate's input at zero is taken from as far around it as this; far more than the noise, so that few
-  /// samples suffice.
-  double Window;
+  double Window; ///< what counts as near zero
   std::vector<Group> Groups;
 };
 

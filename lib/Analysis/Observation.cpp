@@ -252,9 +252,13 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
     if (!Outputs)
       return Outputs.takeError();
     Kind = chooseWeighting(Kind, Outputs->front());
+    if (Kind != Weighting::None && Outputs->front().size(0) != int64_t(Indices.size()))
+      return makeError(fmt::format("the model's output '{}' has {} rows for {} images; weights=none does without it",
+                                   Logits->name().str(), Outputs->front().size(0), Indices.size()));
 
     std::vector<at::Tensor> Gradients(Sites.size());
-    if (Kind != Weighting::None) {
+    // An output that depends on no site has no gradient.
+    if (Kind != Weighting::None && Outputs->front().requires_grad()) {
       std::vector<at::Tensor> Observed;
       std::vector<unsigned> Which;
       for (unsigned I = 0; I < Sites.size(); ++I)
@@ -277,6 +281,9 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
     at::NoGradGuard NoGrad;
     std::vector<SiteBatch> SiteBatches(Sites.size());
     for (unsigned I = 0; I < Sites.size(); ++I) {
+      // A site that the output does not depend on has no weight.
+      if (Kind != Weighting::None && Y[I].defined() && !Gradients[I].defined())
+        Gradients[I] = at::zeros_like(Y[I]);
       if (Pools[I])
         if (Error Failed = Pools[I]->add(X[I], Y[I].detach(), Gradients[I]))
           return Failed;
@@ -286,9 +293,7 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
       SiteBatches[I].X = X[I].reshape(Flat).contiguous();
       if (Kind == Weighting::None)
         continue;
-      // A site that the output does not depend on has no weight.
-      SiteBatches[I].Gradient =
-          Gradients[I].defined() ? Gradients[I].reshape(Flat).contiguous() : at::zeros(Flat, at::kFloat);
+      SiteBatches[I].Gradient = Gradients[I].reshape(Flat).contiguous();
     }
     Moments.add(SiteBatches, Random);
     Done += Indices.size();

@@ -7,6 +7,7 @@
 #include "Formats.h"
 
 #include "deepshare/Data/Numpy.h"
+#include "deepshare/Support/AtomicFile.h"
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Support/raw_ostream.h"
@@ -34,10 +35,13 @@ static std::string makeHeader(const NumpyArray &Array) {
 }
 
 llvm::Error deepshare::writeNpy(const NumpyArray &Array, llvm::StringRef Path) {
-  return llvm::writeToOutput(Path, [&](llvm::raw_ostream &Out) {
-    Out << makeHeader(Array) << Array.Data;
-    return llvm::Error::success();
-  });
+  llvm::Expected<AtomicFile> File = AtomicFile::create(Path);
+  if (!File)
+    return File.takeError();
+  File->stream() << makeHeader(Array) << Array.Data;
+  if (llvm::Error E = File->finish())
+    return E;
+  return File->publish();
 }
 
 llvm::Error deepshare::writeNpz(const std::map<std::string, NumpyArray> &Arrays, llvm::StringRef Path) {

@@ -4,12 +4,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "AtomicFile.h"
 #include "Exporter.h"
 #include "Importer.h"
 #include "Text.h"
 
 #include "deepshare/ONNX/ONNX.h"
+#include "deepshare/Support/AtomicFile.h"
 
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/stubs/logging.h"

@@ -337,5 +337,7 @@ llvm::Expected<std::unique_ptr<Model>> deepshare::onnx::importModel(ModelProto &
   auto M = std::make_unique<Model>();
   if (llvm::Error E = Importer(*M, Source).importModel(P))
     return E;
+  if (llvm::Error E = checkNodes(*M))
+    return E;
   return M;
 }

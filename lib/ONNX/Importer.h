@@ -21,6 +21,10 @@ inline constexpr char MarkPlace = '=', MarkWhole = '+';
 /// Builds the IR of \p P, which has its `raw_data` in \p Source, and takes \p P apart. Errors name node or tensor.
 llvm::Expected<std::unique_ptr<Model>> importModel(ModelProto &P, const TensorSource &Source);
 
+/// An error that names the node if one lacks an operand that its operator, of the imported opset, cannot do without, or
+/// has a window, stride or tile of no size.
+llvm::Error checkNodes(Model &M);
+
 } // namespace deepshare::onnx
 
 #endif // DEEPSHARE_LIB_ONNX_IMPORTER_H

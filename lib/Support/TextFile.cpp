@@ -6,9 +6,9 @@
 
 #include "deepshare/Support/TextFile.h"
 
+#include "deepshare/Support/AtomicFile.h"
 #include "deepshare/Support/Error.h"
 
-#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -25,11 +25,15 @@ Expected<std::string> deepshare::readTextFile(StringRef Path) {
 }
 
 Error deepshare::writeTextFile(StringRef Path, StringRef Text) {
-  Error Failed = llvm::writeToOutput(Path, [&](llvm::raw_ostream &OS) {
-    OS << Text;
+  if (Path == "-") {
+    llvm::outs() << Text;
     return Error::success();
-  });
-  if (Failed)
-    return makeError(Path + ": cannot write: " + StringRef(llvm::toString(std::move(Failed))).lower());
-  return Error::success();
+  }
+  Expected<AtomicFile> File = AtomicFile::create(Path);
+  if (!File)
+    return File.takeError();
+  File->stream() << Text;
+  if (Error Failed = File->finish())
+    return Failed;
+  return File->publish();
 }

@@ -265,6 +265,15 @@ TEST(Observation, FisherWeightsAreTheModelsOwn) {
   EXPECT_GT(Labels[1], 5u);
 }
 
+TEST(Observation, OutputsWithoutGatesWeighNothing) {
+  // No gate at all, and one that the first output does not depend on.
+  Noise Images(4, {2, 4, 4});
+  Observed None = setUp("(float[N,2,4,4] x) => (float[N,2,4,4] y)", "y = Sigmoid(x)");
+  EXPECT_TRUE(collect(None, Images, {}).Pairs.empty());
+  Observed Other = setUp("(float[N,2,4,4] x) => (float[N,2,4,4] y, float[N,2,4,4] z)", "y = Sigmoid(x) z = Relu(x)");
+  EXPECT_THAT(collect(Other, Images, {}).Sites[0].S, testing::Each(0));
+}
+
 TEST(Observation, SameSeedSameStatistics) {
   Observed S = setUp(Signature, Body);
   Noise Images(30, {2, 4, 4});

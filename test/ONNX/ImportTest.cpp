@@ -186,6 +186,16 @@ TEST(Import, ErrorsInSubgraphsNameTheWay) {
                            "initialiser or node");
 }
 
+TEST(Import, NodesHaveWhatTheirOperatorsNeed) {
+  auto Message = [](const std::string &Body) {
+    return llvm::toString(parseModelText(modelText("float[N,4,8,8] X", "float Y", Body), "test.onnx").takeError());
+  };
+  EXPECT_EQ(Message("{ Y = Conv(X) }"), "test.onnx: node 'Y' (Conv): expected at least 2 operands, got 1");
+  EXPECT_EQ(Message("{ C = Relu(X) Y = Add(\"\", C) }"), "test.onnx: node 'Y' (Add): operand 0 (A) is left out");
+  EXPECT_EQ(Message("{ Y = MaxPool<kernel_shape = [2, 2], strides = [0, 2]>(X) }"),
+            "test.onnx: node 'Y' (MaxPool): attribute 'strides': expected sizes of at least 1, got 0");
+}
+
 TEST(Import, DeepNesting) {
   GraphProto Body = sample().graph();
   for (int I = 0; I < 60; ++I) {

@@ -33,7 +33,7 @@ TEST(TextFile, WritesAndReads) {
 TEST(TextFile, ErrorsNameTheFile) {
   EXPECT_EQ(llvm::toString(readTextFile("/absent/a.txt").takeError()),
             "/absent/a.txt: cannot read: no such file or directory");
-  EXPECT_THAT(llvm::toString(writeTextFile("/absent/a.txt", "")), StartsWith("/absent/a.txt: cannot write: "));
+  EXPECT_THAT(llvm::toString(writeTextFile("/absent/a.txt", "")), StartsWith("cannot write '/absent/a.txt': "));
   // A message is not a printf format.
   EXPECT_THAT(llvm::toString(readTextFile("/absent/100%s.txt").takeError()), HasSubstr("100%s.txt"));
 }

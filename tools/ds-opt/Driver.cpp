@@ -99,6 +99,8 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
     if (llvm::Error E = fillContext(Options, Context, Images))
       return E;
   }
+  if (llvm::Error E = checkOutputs(Options))
+    return E;
 
   llvm::Expected<std::unique_ptr<Model>> M = readModel(Options.Input);
   if (!M)

@@ -10,10 +10,14 @@
 #include "deepshare/Analysis/CostSteps.h"
 #include "deepshare/Analysis/PlanRemarks.h"
 #include "deepshare/Cost/CostReport.h"
+#include "deepshare/Support/AtomicFile.h"
+#include "deepshare/Support/Error.h"
 #include "deepshare/Support/TextFile.h"
 #include "deepshare/passes/Target.h"
 
 #include "llvm/ADT/SmallString.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 
 #include <fmt/format.h>
@@ -51,6 +55,39 @@ std::string deepshare::pipelineFor(const DriverOptions &Options) {
   return Pipeline;
 }
 
+/// \p Given, or for a main job a file beside the output: out.onnx has out.plan.json and out.report.json.
+static std::string pathOr(const DriverOptions &Options, llvm::StringRef Given, llvm::StringRef Extension) {
+  if (!Given.empty() || !isMainJob(Options) || Options.Output.empty() || Options.Output == "-")
+    return Given.str();
+  llvm::SmallString<128> Path(Options.Output);
+  llvm::sys::path::replace_extension(Path, Extension);
+  return std::string(Path);
+}
+
+llvm::Error deepshare::checkOutputs(const DriverOptions &Options) {
+  bool IsSweep = jobOf(Options) == SweepJob; // whose --save-plan is a folder
+  const std::string Written[] = {Options.Output,
+                                 IsSweep ? "" : pathOr(Options, Options.SavePlan, "plan.json"),
+                                 pathOr(Options, Options.Report, "report.json"),
+                                 Options.Remarks,
+                                 Options.Plot,
+                                 Options.Reproducer};
+  const llvm::StringRef Read[] = {Options.Plan, Options.Images, Options.CostModel};
+  llvm::StringSet<> Taken;
+  for (const std::string &Path : Written) {
+    if (Path.empty() || Path == "-" || (&Path == &Written[1] && Path == Options.Plan))
+      continue;
+    for (llvm::StringRef Input : Read)
+      if (!Input.empty() && llvm::sys::fs::equivalent(Path, Input))
+        return makeError("cannot write '" + Path + "': it is an input");
+    if (!Taken.insert(Path).second)
+      return makeError("cannot write '" + Path + "': two outputs go there");
+    if (llvm::Error E = checkWritable(Path))
+      return E;
+  }
+  return llvm::Error::success();
+}
+
 llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Context,
                                    std::unique_ptr<ImageSet> &Images) {
   Context.Seed = Options.Seed;
@@ -85,15 +122,6 @@ llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Co
   Images = std::move(*Opened);
   Context.Images = Images.get();
   return llvm::Error::success();
-}
-
-/// \p Given, or for a main job a file beside the output: out.onnx has out.plan.json and out.report.json.
-static std::string pathOr(const DriverOptions &Options, llvm::StringRef Given, llvm::StringRef Extension) {
-  if (!Given.empty() || !isMainJob(Options) || Options.Output.empty() || Options.Output == "-")
-    return Given.str();
-  llvm::SmallString<128> Path(Options.Output);
-  llvm::sys::path::replace_extension(Path, Extension);
-  return std::string(Path);
 }
 
 llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, const PassContext &Context,

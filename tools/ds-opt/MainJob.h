@@ -25,6 +25,10 @@ bool isMainJob(const DriverOptions &Options);
 /// own; then the target's passes.
 std::string pipelineFor(const DriverOptions &Options);
 
+/// Checks, before any work is done, that every file that will be written can be, that no two are one, and that none is
+/// the plan, the images or the cost model that are read. The error names the file.
+llvm::Error checkOutputs(const DriverOptions &Options);
+
 /// Fills a context from the options: images, cost model, plan, seed. The images are left in \p Images, which the
 /// context refers to.
 llvm::Error fillContext(const DriverOptions &Options, PassContext &Context, std::unique_ptr<ImageSet> &Images);

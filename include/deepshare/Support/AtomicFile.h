@@ -4,8 +4,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef DEEPSHARE_LIB_ONNX_ATOMICFILE_H
-#define DEEPSHARE_LIB_ONNX_ATOMICFILE_H
+#ifndef DEEPSHARE_SUPPORT_ATOMICFILE_H
+#define DEEPSHARE_SUPPORT_ATOMICFILE_H
 
 #include "llvm/Support/Error.h"
 #include "llvm/Support/FileSystem.h"
@@ -15,12 +15,13 @@
 #include <optional>
 #include <string>
 
-namespace deepshare::onnx {
+namespace deepshare {
 
 /// A file that is written beside its place and renamed: what was there stays whole until publish(). Dropped before
 /// that, it leaves no trace. A device or pipe (/dev/stdout) is written directly; a link stays a link.
 class AtomicFile {
 public:
+  /// Opens a file beside \p Path.
   static llvm::Expected<AtomicFile> create(llvm::StringRef Path);
   AtomicFile(AtomicFile &&) = default;
   ~AtomicFile();
@@ -39,6 +40,10 @@ private:
   std::unique_ptr<llvm::raw_fd_ostream> Stream;
 };
 
-} // namespace deepshare::onnx
+/// An error unless a file could be created at \p Path now ("cannot write 'a/b': No such file or directory"). Leaves
+/// what is there as it is.
+llvm::Error checkWritable(llvm::StringRef Path);
 
-#endif // DEEPSHARE_LIB_ONNX_ATOMICFILE_H
+} // namespace deepshare
+
+#endif // DEEPSHARE_SUPPORT_ATOMICFILE_H

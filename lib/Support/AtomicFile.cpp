@@ -4,13 +4,13 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "AtomicFile.h"
+#include "deepshare/Support/AtomicFile.h"
 
 #include "llvm/ADT/SmallString.h"
 
 #include <fmt/format.h>
 
-using namespace deepshare::onnx;
+using namespace deepshare;
 namespace fs = llvm::sys::fs;
 
 static llvm::Error failToWrite(llvm::StringRef Path, const std::string &Reason) {
@@ -67,4 +67,11 @@ llvm::Error AtomicFile::publish() {
   llvm::Error E = Temp->keep(Path);
   Temp.reset();
   return E ? failToWrite(Path, llvm::toString(std::move(E))) : llvm::Error::success();
+}
+
+llvm::Error deepshare::checkWritable(llvm::StringRef Path) {
+  llvm::sys::fs::file_status Status;
+  if (!fs::status(Path, Status) && fs::exists(Status) && !fs::is_regular_file(Status) && !fs::is_directory(Status))
+    return llvm::Error::success(); // a device or pipe: opening it may wait for its reader
+  return AtomicFile::create(Path).takeError();
 }
