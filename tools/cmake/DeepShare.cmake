@@ -66,5 +66,6 @@ function(deepshare_test name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main GTest::gmock)
-  gtest_discover_tests(${name} PROPERTIES LABELS ${name})
+  # The build runs the executable for its list of tests; five seconds are too few on a busy machine.
+  gtest_discover_tests(${name} DISCOVERY_TIMEOUT 300 PROPERTIES LABELS ${name})
 endfunction()
