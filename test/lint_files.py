@@ -24,9 +24,15 @@ def includes_torch(path):
     return False
 
 
+def cmake_of(folder):
+    """The text of the CMakeLists.txt that builds a folder's sources: its own, or that of the nearest folder above."""
+    path = folder / "CMakeLists.txt"
+    return path.read_text() if path.is_file() else cmake_of(folder.parent)
+
+
 for folder in ("lib", "passes", "tools"):
     for source in sorted((ROOT / folder).rglob("*.cpp")):
         # Where there is a precompiled header, it brings ATen, and GCC's form is not clang's.
-        precompiled = "precompile_headers" in (source.parent / "CMakeLists.txt").read_text()
+        precompiled = "precompile_headers" in cmake_of(source.parent)
         if not precompiled and not includes_torch(source):
             print(source)

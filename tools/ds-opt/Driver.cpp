@@ -13,6 +13,7 @@
 #include "Sweep.h"
 #include "deepshare/IR/Verifier.h"
 #include "deepshare/ONNX/ONNX.h"
+#include "deepshare/Support/Error.h"
 #include "deepshare/passes/Pass.h"
 
 #include <fmt/format.h>
@@ -54,6 +55,18 @@ static std::string reproduction(const DriverOptions &Options, llvm::StringRef St
   return Command + " " + shellWord(("--passes=" + Stage).str());
 }
 
+/// The files that passes read: "model.onnx with plan plan.json and images images.npz".
+static std::string inputNames(const DriverOptions &Options) {
+  std::string Names = Options.Input == "-" ? "standard input" : Options.Input;
+  llvm::StringRef Next = " with ";
+  for (auto [What, Path] : {std::pair("plan ", &Options.Plan), std::pair("images ", &Options.Images)})
+    if (!Path->empty()) {
+      Names += (Next + What + *Path).str();
+      Next = " and ";
+    }
+  return Names;
+}
+
 static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Model &M, PassContext &Context,
                              llvm::raw_ostream &Log) {
   ProgressBar Progress;
@@ -70,7 +83,7 @@ static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Mod
         Log << "ds-opt: note: reproduce with: " << reproduction(Options, Stage) << '\n';
     };
   if (llvm::Expected<bool> Changed = Passes.run(M, Context, RunOptions); !Changed)
-    return Changed.takeError();
+    return makeError(inputNames(Options) + ": " + llvm::toString(Changed.takeError()));
   // Never hand a broken model on, whether --verify-each was given or not.
   return verify(M);
 }
