@@ -18,6 +18,7 @@
 #include "deepshare/passes/ConstantsSecond.h"
 
 #include "ConstantNode.h"
+#include "Rewriting.h"
 
 using namespace deepshare;
 
@@ -71,11 +72,7 @@ private:
   }
 
   void replace(Node &Old, Value *New) {
-    std::string Name = Old.output()->name().str();
-    New->setType(Old.output()->type());
-    Old.output()->replaceAllUsesWith(New);
-    Old.parent()->erase(&Old);
-    New->setName(Name);
+    takePlace(Old, New);
     ++Changed;
   }
 

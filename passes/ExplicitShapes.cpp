@@ -17,6 +17,7 @@
 #include "deepshare/passes/ExplicitShapes.h"
 
 #include "ConstantNode.h"
+#include "Rewriting.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -61,10 +62,7 @@ private:
     Value *Shape = insertConstant(G, Graph::iteratorTo(&N),
                                   Tensor::of<int64_t>({static_cast<int64_t>(Sizes.size())}, Sizes), Name + "_shape");
     Value *Reshaped = G.insert(Graph::iteratorTo(&N), "Reshape", {N.input(0), Shape}, Name + "_reshaped");
-    Reshaped->setType(N.output()->type());
-    N.output()->replaceAllUsesWith(Reshaped);
-    G.erase(&N);
-    Reshaped->setName(Name);
+    takePlace(N, Reshaped);
   }
 
   uint64_t Changed = 0;

@@ -15,6 +15,8 @@
 
 #include "deepshare/passes/GreaterAsLess.h"
 
+#include "Rewriting.h"
+
 using namespace deepshare;
 
 namespace {
@@ -37,14 +39,10 @@ public:
 private:
   static void turn(Node &N) {
     Graph &G = *N.parent();
-    std::string Name = N.output()->name().str(), NodeName = N.name().str();
     Value *Less = G.insert(Graph::iteratorTo(&N), N.is("Greater") ? "Less" : "LessOrEqual", {N.input(1), N.input(0)},
-                           Name + "_less");
-    Less->setType(N.output()->type());
-    Less->producer()->setName(NodeName);
-    N.output()->replaceAllUsesWith(Less);
-    G.erase(&N);
-    Less->setName(Name);
+                           N.output()->name() + "_less");
+    Less->producer()->setName(N.name());
+    takePlace(N, Less);
   }
 
   uint64_t Turned = 0;

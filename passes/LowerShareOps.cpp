@@ -34,6 +34,7 @@
 #include "deepshare/passes/LowerShareOps.h"
 
 #include "ConstantNode.h"
+#include "Rewriting.h"
 #include "TileSums.h"
 
 #include "deepshare/IR/ShareOps.h"
@@ -197,19 +198,11 @@ private:
     return IsZero ? zero() : multiply(X, Slopes, Suffix);
   }
 
-  void replace(Node &Old, Value *New) {
-    std::string Name = Old.output()->name().str();
-    New->setType(Old.output()->type());
-    Old.output()->replaceAllUsesWith(New);
-    G.erase(&Old);
-    New->setName(Name);
-  }
-
   void lowerDReLU(Node &N) {
     start(N);
     std::vector<int64_t> Block = N.intsAttribute("block");
     Value *Compared = Block.empty() ? N.input(0) : insertTileSums(Before, N.input(0), Block.front(), Stem);
-    replace(N, insert("Greater", {Compared, zero()}, "_greater"));
+    takePlace(N, insert("Greater", {Compared, zero()}, "_greater"));
   }
 
   void lowerShare(Node &N) {
@@ -233,10 +226,10 @@ private:
       GatedOff.push_back(Off[C]);
     }
     if (FoldSlopes && Rank > 2)
-      return replace(N, lowerFolded(N, Mask, On, Off));
+      return takePlace(N, lowerFolded(N, Mask, On, Off));
     if (Gated.empty()) {
       Value *Y = multiply(X, LinearSlope, "_linear");
-      return replace(N, Y == X ? insert("Identity", {X}, "_identity") : Y);
+      return takePlace(N, Y == X ? insert("Identity", {X}, "_identity") : Y);
     }
     Value *Bits = gather(concat(N.inputs().drop_front(), "_masks"), GatedMask, "_bits");
     Value *GatedX = Linear.empty() ? X : gather(X, Gated, "_gated");
@@ -247,7 +240,7 @@ private:
       llvm::append_range(Order, Linear);
       Y = inOrder({Y, LinearY}, Order, "");
     }
-    replace(N, Y);
+    takePlace(N, Y);
   }
 
   /// The form of the option `slopes=folded`: all products of the site in one convolution, behind the selection.

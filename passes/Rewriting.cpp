@@ -38,6 +38,14 @@ static void eraseWithDeadOperands(Node &Dead, llvm::function_ref<void(const Node
   }
 }
 
+void deepshare::takePlace(Node &Old, Value *New) {
+  std::string Name = Old.output()->name().str();
+  New->setType(Old.output()->type());
+  Old.output()->replaceAllUsesWith(New);
+  Old.parent()->erase(&Old);
+  New->setName(Name);
+}
+
 void deepshare::replaceNode(Node &Old, Value *New, llvm::function_ref<void(const Node &)> OnErase) {
   std::string Name = Old.output()->name().str();
   Old.output()->replaceAllUsesWith(New);

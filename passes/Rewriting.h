@@ -17,6 +17,10 @@ namespace deepshare {
 bool hasOneUse(const Value *V);
 
 /// Given: \p New, a node's output that stands before \p Old and is no graph output, in place of Old's only output.
+/// Execute: New takes Old's uses, its name and its type; Old alone is erased.
+void takePlace(Node &Old, Value *New);
+
+/// Given: \p New, a node's output that stands before \p Old and is no graph output, in place of Old's only output.
 /// Execute: New takes Old's uses and its name; Old is erased, and so are the nodes and initialisers of its graph that
 /// it used and that are dead then. \p OnErase is told of each node.
 void replaceNode(Node &Old, Value *New, llvm::function_ref<void(const Node &)> OnErase = nullptr);

@@ -18,6 +18,7 @@
 #include "deepshare/passes/SpatialReductionAsPooling.h"
 
 #include "ConstantNode.h"
+#include "Rewriting.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/Sequence.h"
@@ -59,10 +60,7 @@ private:
     Value *Result = G.insert(Graph::iteratorTo(&N), "GlobalAveragePool", {N.input(0)}, Name + "_pooled");
     if (N.intAttribute("keepdims", 1) == 0)
       Result = G.insert(Graph::iteratorTo(&N), "Flatten", {Result}, Name + "_flat");
-    Result->setType(N.output()->type());
-    N.output()->replaceAllUsesWith(Result);
-    G.erase(&N);
-    Result->setName(Name);
+    takePlace(N, Result);
   }
 
   uint64_t Changed = 0;

@@ -35,13 +35,7 @@ static std::string makeHeader(const NumpyArray &Array) {
 }
 
 llvm::Error deepshare::writeNpy(const NumpyArray &Array, llvm::StringRef Path) {
-  llvm::Expected<AtomicFile> File = AtomicFile::create(Path);
-  if (!File)
-    return File.takeError();
-  File->stream() << makeHeader(Array) << Array.Data;
-  if (llvm::Error E = File->finish())
-    return E;
-  return File->publish();
+  return writeFile(Path, [&](llvm::raw_ostream &Out) { Out << makeHeader(Array) << Array.Data; });
 }
 
 llvm::Error deepshare::writeNpz(const std::map<std::string, NumpyArray> &Arrays, llvm::StringRef Path) {

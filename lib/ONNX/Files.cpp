@@ -184,13 +184,7 @@ static llvm::Error writeText(const Model &M, llvm::StringRef Path) {
     llvm::outs().flush();
     return llvm::Error::success();
   }
-  llvm::Expected<AtomicFile> File = AtomicFile::create(Path);
-  if (!File)
-    return File.takeError();
-  File->stream() << *Text;
-  if (llvm::Error E = File->finish())
-    return E;
-  return File->publish();
+  return writeFile(Path, [&](llvm::raw_ostream &OS) { OS << *Text; });
 }
 
 llvm::Error deepshare::writeModel(const Model &M, llvm::StringRef Path) {

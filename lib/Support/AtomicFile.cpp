@@ -69,6 +69,16 @@ llvm::Error AtomicFile::publish() {
   return E ? failToWrite(Path, llvm::toString(std::move(E))) : llvm::Error::success();
 }
 
+llvm::Error deepshare::writeFile(llvm::StringRef Path, llvm::function_ref<void(llvm::raw_ostream &)> Write) {
+  llvm::Expected<AtomicFile> File = AtomicFile::create(Path);
+  if (!File)
+    return File.takeError();
+  Write(File->stream());
+  if (llvm::Error E = File->finish())
+    return E;
+  return File->publish();
+}
+
 llvm::Error deepshare::checkWritable(llvm::StringRef Path) {
   llvm::sys::fs::file_status Status;
   if (!fs::status(Path, Status) && fs::exists(Status) && !fs::is_regular_file(Status) && !fs::is_directory(Status))

@@ -29,11 +29,5 @@ Error deepshare::writeTextFile(StringRef Path, StringRef Text) {
     llvm::outs() << Text;
     return Error::success();
   }
-  Expected<AtomicFile> File = AtomicFile::create(Path);
-  if (!File)
-    return File.takeError();
-  File->stream() << Text;
-  if (Error Failed = File->finish())
-    return Failed;
-  return File->publish();
+  return writeFile(Path, [&](llvm::raw_ostream &OS) { OS << Text; });
 }

@@ -64,18 +64,22 @@ static std::string pathOr(const DriverOptions &Options, llvm::StringRef Given, l
   return std::string(Path);
 }
 
+/// Where the plan goes; empty: nowhere, as where it is the one that was read. With --sweep plans go to a folder.
+static std::string planPath(const DriverOptions &Options) {
+  std::string Path = pathOr(Options, Options.SavePlan, "plan.json");
+  return jobOf(Options) == SweepJob || Path == Options.Plan ? "" : Path;
+}
+
+/// Where the report goes; empty: nowhere.
+static std::string reportPath(const DriverOptions &Options) { return pathOr(Options, Options.Report, "report.json"); }
+
 llvm::Error deepshare::checkOutputs(const DriverOptions &Options) {
-  bool IsSweep = jobOf(Options) == SweepJob; // whose --save-plan is a folder
-  const std::string Written[] = {Options.Output,
-                                 IsSweep ? "" : pathOr(Options, Options.SavePlan, "plan.json"),
-                                 pathOr(Options, Options.Report, "report.json"),
-                                 Options.Remarks,
-                                 Options.Plot,
-                                 Options.Reproducer};
+  const std::string Written[] = {Options.Output,  planPath(Options), reportPath(Options),
+                                 Options.Remarks, Options.Plot,      Options.Reproducer};
   const llvm::StringRef Read[] = {Options.Plan, Options.Images, Options.CostModel};
   llvm::StringSet<> Taken;
   for (const std::string &Path : Written) {
-    if (Path.empty() || Path == "-" || (&Path == &Written[1] && Path == Options.Plan))
+    if (Path.empty() || Path == "-")
       continue;
     for (llvm::StringRef Input : Read)
       if (!Input.empty() && llvm::sys::fs::equivalent(Path, Input))
@@ -131,8 +135,7 @@ llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, cons
       return llvm::createStringError("there is no plan to save, report or remark on: the pipeline has no plan-gates");
     return llvm::Error::success();
   }
-  std::string PlanPath = pathOr(Options, Options.SavePlan, "plan.json");
-  if (!PlanPath.empty() && PlanPath != Options.Plan)
+  if (std::string PlanPath = planPath(Options); !PlanPath.empty())
     if (llvm::Error E = writeSharePlan(*Context.Plan, PlanPath))
       return E;
   if (!Context.Original && Options.Remarks.empty())
@@ -151,7 +154,7 @@ llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, cons
   CostReport Report = makeCostReport(costSteps(Planned, *Sites), &*Context.Plan, Context.Cost, Context.Connection);
   if (Options.Output != "-")
     printCostReport(Report, Out);
-  std::string ReportPath = pathOr(Options, Options.Report, "report.json");
+  std::string ReportPath = reportPath(Options);
   if (ReportPath.empty())
     return llvm::Error::success();
   return writeTextFile(ReportPath, costReportJson(Report));

@@ -7,6 +7,7 @@
 #ifndef DEEPSHARE_SUPPORT_ATOMICFILE_H
 #define DEEPSHARE_SUPPORT_ATOMICFILE_H
 
+#include "llvm/ADT/STLFunctionalExtras.h"
 #include "llvm/Support/Error.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/raw_ostream.h"
@@ -39,6 +40,9 @@ private:
   std::optional<llvm::sys::fs::TempFile> Temp;
   std::unique_ptr<llvm::raw_fd_ostream> Stream;
 };
+
+/// Writes what \p Write puts on the stream to \p Path as an AtomicFile.
+llvm::Error writeFile(llvm::StringRef Path, llvm::function_ref<void(llvm::raw_ostream &)> Write);
 
 /// An error unless a file could be created at \p Path now ("cannot write 'a/b': No such file or directory"). Leaves
 /// what is there as it is.
