@@ -19,7 +19,7 @@ Expected<BudgetSweep> deepshare::sweepBudgets(ArrayRef<GateSite> Sites, const Ga
                                               SweepOptions Options) {
   BudgetSweep Sweep;
   BudgetCurve &Curve = Sweep.Curve;
-  Curve.Note = fmt::format("{} images, seed {}", Statistics.Images, Options.Planner.Seed);
+  Curve.Note = describe(Statistics, Options.Planner.Seed);
   Curve.Model = Options.Planner.Cost;
   Curve.Connection = Connection;
   Curve.Unchanged = makeCostReport(Steps, nullptr, Curve.Model).Before;

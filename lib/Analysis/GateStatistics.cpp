@@ -17,6 +17,8 @@
 
 #include "deepshare/Analysis/GateStatistics.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 using namespace deepshare;
@@ -62,4 +64,11 @@ AverageFit deepshare::fitAverage(const PoolMoments &Pool, bool IsScaled) {
         std::max(0.0, Pool.MaxMax[C] - 2 * Scale * Pool.MaxAverage[C] + double(Scale) * Scale * Pool.AverageAverage[C]);
   }
   return Fit;
+}
+
+std::string deepshare::describe(const GateStatistics &Statistics, uint64_t Seed) {
+  std::string Text = fmt::format("{} images, seed {}", Statistics.Images, Seed);
+  if (Statistics.LeftOut)
+    Text += fmt::format(", {} pairs of channels left out for want of memory", Statistics.LeftOut);
+  return Text;
 }

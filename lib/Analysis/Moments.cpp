@@ -40,16 +40,18 @@ static std::vector<int64_t> gatePositions(ArrayRef<int64_t> From, ArrayRef<int64
 static constexpr double WindowOfNoise = 64;
 
 MomentAccumulator::MomentAccumulator(ArrayRef<GateSite> Sites, const ObservationOptions &Options, double Flops)
-    : Sites(Sites), Window(WindowOfNoise * Options.Noise) {
+    : Sites(Sites), Window(WindowOfNoise * Options.Noise), Flops(Flops) {
   for (auto [Index, Site] : llvm::enumerate(Sites)) {
     if (!Site.isShareable())
       continue;
     auto G = llvm::find_if(Groups, [&](const Group &Other) { return Other.Spatial == Site.Spatial; });
     if (G == Groups.end())
       G = Groups.insert(G, Group{Site.Spatial, Site.positions(), Site.positions(), {}, {}, 0});
-    G->Members.push_back({unsigned(Index), 0, 0, 0, {}, {}, {}, {}, {}});
+    Member &M = G->Members.emplace_back(Member{unsigned(Index)});
+    M.S.resize(Site.Channels);
+    M.R.resize(Site.Channels);
+    M.Open.resize(Site.Channels);
   }
-  double Needed = 0;
   for (Group &G : Groups) {
     auto AddCandidates = [&](unsigned From) {
       std::vector<unsigned> Blocks{1};
@@ -63,7 +65,6 @@ MomentAccumulator::MomentAccumulator(ArrayRef<GateSite> Sites, const Observation
     };
     unsigned Next = 0; // sites before it are candidates already
     for (Member &M : G.Members) {
-      const GateSite &Site = Sites[M.Site];
       for (; Next < M.Site; ++Next) {
         bool IsMember = Sites[Next].isShareable() && Sites[Next].Spatial == G.Spatial;
         if (Options.EarlierSites && Options.OtherSizes && Sites[Next].isShareable() && !IsMember &&
@@ -71,37 +72,63 @@ MomentAccumulator::MomentAccumulator(ArrayRef<GateSite> Sites, const Observation
           AddCandidates(Next);
       }
       Next = M.Site + 1;
-      M.OwnRow = G.Rows;
+      M.Own = G.Candidates.size();
       AddCandidates(M.Site);
-      M.UsedRows = G.Rows;
-      M.UsedCandidates = G.Candidates.size();
-      M.S.resize(Site.Channels);
-      M.R.resize(Site.Channels);
-      M.Open.resize(Site.Channels);
-      unsigned Used = Options.EarlierSites ? M.UsedRows : M.UsedRows - M.OwnRow;
-      M.Sums = at::zeros({2 * Site.Channels, Used}, at::kDouble);
-      M.Both = at::zeros({Site.Channels, Site.Channels}, at::kDouble);
-      Needed += 4.0 * Site.Channels * Used * G.Positions;
+      M.First = Options.EarlierSites ? 0 : M.Own;
+      M.End = G.Candidates.size();
     }
   }
-  // Too dear: use as many positions of each image as can be paid, but enough for many images to make sums of thousands.
-  if (Needed > Flops)
-    for (Group &G : Groups)
-      G.Samples = std::clamp<int64_t>(G.Positions * (Flops / Needed), std::min<int64_t>(G.Positions, 16), G.Positions);
+  chooseSamples();
+}
+
+ArrayRef<MomentAccumulator::Candidate> MomentAccumulator::candidates(const Group &G, const Member &M) {
+  return ArrayRef(G.Candidates).slice(M.First, M.End - M.First);
+}
+
+unsigned MomentAccumulator::rows(const Group &G, const Member &M) {
+  return (M.End < G.Candidates.size() ? G.Candidates[M.End].FirstRow : G.Rows) - G.Candidates[M.First].FirstRow;
+}
+
+/// As many positions of each image as can be paid, but enough for many images to make sums of thousands.
+void MomentAccumulator::chooseSamples() {
+  double Needed = 0;
+  for (const Group &G : Groups)
+    for (const Member &M : G.Members)
+      Needed += 4.0 * Sites[M.Site].Channels * rows(G, M) * G.Positions;
+  double Share = Needed > Flops ? Flops / Needed : 1;
+  for (Group &G : Groups)
+    G.Samples = std::clamp<int64_t>(G.Positions * Share, std::min<int64_t>(G.Positions, 16), G.Positions);
+}
+
+bool MomentAccumulator::fewerCandidates() {
+  unsigned Most = 0;
+  for (const Group &G : Groups)
+    for (const Member &M : G.Members)
+      if (M.First < M.Own)
+        Most = std::max(Most, rows(G, M));
+  for (Group &G : Groups)
+    for (Member &M : G.Members)
+      for (; M.First < M.Own && rows(G, M) > Most / 4 * 3; ++M.First)
+        LeftOut += Sites[G.Candidates[M.First].Site].Channels * Sites[M.Site].Channels;
+  chooseSamples();
+  return Most > 0;
 }
 
 uint64_t MomentAccumulator::memory(unsigned Batch) const {
-  uint64_t Moments = 0, Stacked = 0;
+  uint64_t Moments = 0, Largest = 0, Stacked = 0;
   for (const Group &G : Groups) {
     int64_t Widest = 0;
     for (const Member &M : G.Members) {
-      // Sums in double, and the product of a batch and the result in float.
-      Moments += (M.Sums.numel() + M.Both.numel()) * (8 + 4 + 4);
+      uint64_t Channels = Sites[M.Site].Channels;
+      uint64_t Sums = 2 * Channels * rows(G, M) + Channels * Channels;
+      Moments += Sums * sizeof(double);
+      Largest = std::max(Largest, Sums);
       Widest = std::max(Widest, Sites[M.Site].Channels);
     }
     Stacked = std::max<uint64_t>(Stacked, (G.Rows + 2 * Widest) * uint64_t(Batch) * G.Samples * 4);
   }
-  return Moments + Stacked;
+  // Beside all sums those of one site are there a second time: the products of a batch, or the result at the end.
+  return Moments + Largest * sizeof(double) + Stacked;
 }
 
 //===----------------------------------------------------------------------===//
@@ -240,9 +267,12 @@ void MomentAccumulator::addGroup(Group &G, const Compared &Inputs, ArrayRef<Site
         M.Open[C] += Open / G.Positions;
       }
     });
-    int64_t FirstRow = M.UsedRows - M.Sums.size(1);
-    M.Sums.add_(at::mm(Weighted, Gates.narrow(0, FirstRow, M.Sums.size(1)).t()));
-    at::Tensor Own = Gates.narrow(0, M.OwnRow, Channels);
+    if (!M.Sums.defined()) {
+      M.Sums = at::zeros({2 * Channels, rows(G, M)}, at::kDouble);
+      M.Both = at::zeros({Channels, Channels}, at::kDouble);
+    }
+    M.Sums.add_(at::mm(Weighted, Gates.narrow(0, G.Candidates[M.First].FirstRow, M.Sums.size(1)).t()));
+    at::Tensor Own = Gates.narrow(0, G.Candidates[M.Own].FirstRow, Channels);
     M.Both.add_(at::mm(Own * Factors, Own.t()), 1.0 / G.Positions);
   }
 }
@@ -274,14 +304,15 @@ static Matrix slice(const at::Tensor &From, int64_t Row, int64_t Rows, int64_t C
   return Result;
 }
 
-GateStatistics MomentAccumulator::finish(uint64_t Images) const {
+GateStatistics MomentAccumulator::finish(uint64_t Images) {
   GateStatistics Statistics;
   Statistics.Images = Images;
+  Statistics.LeftOut = LeftOut;
   Statistics.Sites.resize(Sites.size());
   for (auto [Site, Result] : llvm::zip(Sites, Statistics.Sites))
     Result.Site = Site.Name;
-  for (const Group &G : Groups)
-    for (const Member &M : G.Members) {
+  for (Group &G : Groups)
+    for (Member &M : G.Members) {
       SiteMoments &Own = Statistics.Sites[M.Site];
       auto Mean = [&](const std::vector<double> &Sums) {
         std::vector<double> Means = Sums;
@@ -293,11 +324,8 @@ GateStatistics MomentAccumulator::finish(uint64_t Images) const {
       Own.R = Mean(M.R);
       Own.Open = Mean(M.Open);
       int64_t Channels = Sites[M.Site].Channels;
-      unsigned FirstRow = M.UsedRows - M.Sums.size(1);
-      for (const Candidate &From : ArrayRef(G.Candidates).take_front(M.UsedCandidates)) {
-        if (From.FirstRow < FirstRow)
-          continue;
-        int64_t Columns = Sites[From.Site].Channels, Column = From.FirstRow - FirstRow;
+      for (const Candidate &From : candidates(G, M)) {
+        int64_t Columns = Sites[From.Site].Channels, Column = From.FirstRow - G.Candidates[M.First].FirstRow;
         PairMoments &Pair = Statistics.Pairs.emplace_back();
         Pair.Replicate = M.Site;
         Pair.Candidate = From.Site;
@@ -310,6 +338,8 @@ GateStatistics MomentAccumulator::finish(uint64_t Images) const {
         if (From.Site == M.Site && From.Block == 1)
           Pair.Both = slice(M.Both, 0, Channels, 0, Channels, Images);
       }
+      M.Sums.reset();
+      M.Both.reset();
     }
   llvm::stable_sort(Statistics.Pairs, [](const PairMoments &A, const PairMoments &B) {
     return std::tuple(A.Replicate, A.Candidate, A.Block) < std::tuple(B.Replicate, B.Candidate, B.Block);

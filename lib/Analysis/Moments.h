@@ -39,10 +39,13 @@ public:
 
   /// Bytes for moments and for the stacked gates of a batch.
   uint64_t memory(unsigned Batch) const;
+  /// Before the first batch: pairs each channel with three quarters at most of the gates that any has now, leaving out
+  /// the farthest sites. False if only gates of a channel's own site are left.
+  bool fewerCandidates();
   /// Adds a batch; \p Sites as given to the constructor, entries of sites that cannot share are empty.
   void add(llvm::ArrayRef<SiteBatch> Batch, std::mt19937_64 &Random);
-  /// The moments for each of \p Images images.
-  GateStatistics finish(uint64_t Images) const;
+  /// The moments for each of \p Images images. Call it once: the sums are given up.
+  GateStatistics finish(uint64_t Images);
 
 private:
   /// Gates that a group's sites may use: those of one site, element by element or tile by tile.
@@ -55,15 +58,15 @@ private:
     /// Of each channel, at how many positions it compares a value within Window of zero.
     std::vector<double> Near;
   };
-  /// A site that replicates: it may use the candidates before UsedRows.
+  /// A site that replicates: it may use the candidates from First on before End.
   struct Member {
     unsigned Site;
-    unsigned UsedCandidates;
-    unsigned UsedRows;
-    unsigned OwnRow; ///< first row of its own element gates
-    at::Tensor Sums; ///< [2C, UsedRows], double: M above A
-    at::Tensor Both; ///< [C, C], double
-    std::vector<double> S, R, Open;
+    unsigned First = 0; ///< the candidate that the earliest site gives
+    unsigned Own = 0;   ///< that of its own elements
+    unsigned End = 0;
+    at::Tensor Sums = {}; ///< [2C, rows of its candidates], double: M above A; undefined before the first batch
+    at::Tensor Both = {}; ///< [C, C], double
+    std::vector<double> S = {}, R = {}, Open = {};
   };
   struct Group {
     llvm::SmallVector<int64_t, 3> Spatial;
@@ -81,6 +84,11 @@ private:
     std::vector<int64_t> FirstOf; ///< of each image its first sample, and their number at the end
   };
 
+  /// Candidates of \p M, and their rows in the stacked gates.
+  static llvm::ArrayRef<Candidate> candidates(const Group &G, const Member &M);
+  static unsigned rows(const Group &G, const Member &M);
+  void chooseSamples();
+
   Samples choose(const Group &G, llvm::ArrayRef<SiteBatch> Batch, std::mt19937_64 &Random) const;
   /// What the gates of a site compare, by site and block: [B, C, tiles].
   using Compared = std::map<std::pair<unsigned, unsigned>, at::Tensor>;
@@ -90,6 +98,8 @@ private:
 
   llvm::ArrayRef<GateSite> Sites;
   double Window; ///< what counts as near zero
+  double Flops;
+  uint64_t LeftOut = 0;
   std::vector<Group> Groups;
 };
 

@@ -206,11 +206,11 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
     return Exec.takeError();
 
   MomentAccumulator Moments(Sites, Options, allowedFlops(const_cast<Model &>(M)));
+  // Batches of some images cost no time; gates of far sites are worth more than that, but not than tiny batches.
   while (Moments.memory(Reader->batch()) > Options.Memory)
-    if (!Reader->halveBatch())
-      return makeError(fmt::format("the moments need {} MB, but the memory is limited to {} MB; raise the limit, or "
-                                   "leave out gates of earlier sites",
-                                   Moments.memory(1) / 1000000, Options.Memory / 1000000));
+    if (!(Reader->batch() > 8 && Reader->halveBatch()) && !Moments.fewerCandidates() && !Reader->halveBatch())
+      return makeError(fmt::format("the moments need {} MB, but the memory is limited to {} MB",
+                                   Moments.memory(Reader->batch()) / 1000000, Options.Memory / 1000000));
 
   llvm::DenseMap<const Value *, llvm::SmallVector<unsigned, 1>> ByInput, ByOutput;
   std::vector<std::optional<PoolObserver>> Pools(Sites.size());

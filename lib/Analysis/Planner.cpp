@@ -548,8 +548,8 @@ Expected<PlanResult> deepshare::planSharing(ArrayRef<GateSite> Sites, const Gate
   Result.Price = P.price(Result.Plan) + Fixed;
   Result.FullPrice = Full;
   Result.Outcomes = P.outcomes(Result.Plan);
-  Result.Plan.Note = fmt::format("strategy {}, budget {}, {} images, seed {}", strategyName(Options.Search).str(),
-                                 budgetText(Limit), Statistics.Images, Options.Seed);
+  Result.Plan.Note = fmt::format("strategy {}, budget {}, {}", strategyName(Options.Search).str(), budgetText(Limit),
+                                 describe(Statistics, Options.Seed));
   if (Result.Price > Absolute * (1 + 1e-9))
     return makeError(fmt::format("no plan keeps the budget of {:.10g} {}: the cheapest found costs {:.10g}", Absolute,
                                  unitName(Limit.Unit).str(), Result.Price));

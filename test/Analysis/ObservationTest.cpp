@@ -15,7 +15,9 @@
 
 using namespace deepshare;
 using llvm::Expected;
+using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Pair;
 
 namespace {
 
@@ -294,6 +296,30 @@ TEST(Observation, SameSeedSameStatistics) {
     EXPECT_EQ(A.Pairs[I].M.Values, B.Pairs[I].M.Values);
   Options.Seed = 1;
   EXPECT_NE(collect(S, Images, Options).Sites[1].S, A.Sites[1].S);
+}
+
+/// Where memory is short the farthest sites are left out, and what is left is what it was.
+TEST(Observation, LeavesOutFarSites) {
+  Observed S = setUp("(float[N,8,8,8] x) => (float[N,8,8,8] y)", "a = Relu(x) b = Relu(a) c = Relu(b) y = Relu(c)");
+  Noise Images(8, {8, 8, 8});
+  ObservationOptions Options;
+  Options.Batch = 8;
+  GateStatistics All = collect(S, Images, Options);
+  EXPECT_EQ(All.LeftOut, 0u);
+  EXPECT_EQ(All.Pairs.size(), 10u);
+  Options.Memory = 111000;
+  GateStatistics Some = collect(S, Images, Options);
+  std::vector<std::pair<unsigned, unsigned>> Left;
+  for (const PairMoments &Measured : Some.Pairs) {
+    Left.emplace_back(Measured.Replicate, Measured.Candidate);
+    auto Same = llvm::find_if(All.Pairs, [&](const PairMoments &Other) {
+      return Other.Replicate == Measured.Replicate && Other.Candidate == Measured.Candidate;
+    });
+    EXPECT_EQ(Same->M.Values, Measured.M.Values);
+    EXPECT_EQ(Same->A.Values, Measured.A.Values);
+  }
+  EXPECT_THAT(Left, ElementsAre(Pair(0, 0), Pair(1, 0), Pair(1, 1), Pair(2, 1), Pair(2, 2), Pair(3, 2), Pair(3, 3)));
+  EXPECT_EQ(describe(Some, 0), "8 images, seed 0, 192 pairs of channels left out for want of memory");
 }
 
 TEST(Observation, BadInput) {

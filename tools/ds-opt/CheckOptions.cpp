@@ -47,6 +47,7 @@ static constexpr FlagUse Uses[] = {
     {"strategy", PlanJob | SweepJob, "plan-gates{strategy=...}"},
     {"weights", PlanJob | SweepJob, "observe-gates{weights=...}"},
     {"allow-average-pool", PlanJob | SweepJob, "observe-gates{average-pools=on}"},
+    {"memory", PlanJob | ApplyJob | SweepJob, "observe-gates{memory=n},repair{memory=n}"},
     {"sweep", SweepJob, ""},
     {"plot", SweepJob, ""},
     {"plan", ApplyJob | PipelineJob, ""},
@@ -124,6 +125,8 @@ static Error checkValues(const DriverOptions &Options) {
   }
   if (llvm::Expected<Weighting> Weights = parseWeighting(Options.Weights); !Weights)
     return Weights.takeError();
+  if (Options.Memory == 0)
+    return makeError("--memory 0: expected a number of MiB");
   if (!Options.Target.empty() && !findTarget(Options.Target))
     return makeError("--target: unknown target '" + Options.Target + "' (there are " + targetNames() + ")");
   return Error::success();
@@ -132,7 +135,7 @@ static Error checkValues(const DriverOptions &Options) {
 Error deepshare::checkOptions(const DriverOptions &Options) {
   Job Asked = jobOf(Options);
   if (Options.Images.empty()) {
-    for (StringRef Flag : {"mean", "std", "calibrate-count", "repair"})
+    for (StringRef Flag : {"mean", "std", "calibrate-count", "memory", "repair"})
       if (Options.Given.contains(Flag))
         return makeError("--" + Flag + " does nothing without --calibrate");
     if (Asked == ApplyJob && Options.Given.contains("seed"))

@@ -32,10 +32,12 @@ static std::string jobPipeline(const DriverOptions &Options) {
     return "canonicalize,infer-shapes";
   if (!isMainJob(Options) && jobOf(Options) != SweepJob)
     return Options.Passes;
-  std::string Count = Options.ImageCount ? fmt::format("images={} ", *Options.ImageCount) : "";
+  std::string Common = fmt::format("memory={}", Options.Memory);
+  if (Options.ImageCount)
+    Common += fmt::format(" images={}", *Options.ImageCount);
   std::string Pipeline = "canonicalize,expand-gates";
   if (Options.Plan.empty())
-    Pipeline += fmt::format(",observe-gates{{{}weights='{}' average-pools={}}}", Count, Options.Weights,
+    Pipeline += fmt::format(",observe-gates{{{} weights='{}' average-pools={}}}", Common, Options.Weights,
                             Options.AllowAveragePool ? "on" : "off");
   if (jobOf(Options) == SweepJob)
     return Pipeline;
@@ -43,7 +45,7 @@ static std::string jobPipeline(const DriverOptions &Options) {
     Pipeline += fmt::format(",plan-gates{{budget='{}' strategy='{}'}}", Options.Budget, Options.Strategy);
   Pipeline += ",share-gates,eliminate-identity,eliminate-dead-code";
   if (Options.Repair && !Options.Images.empty())
-    Pipeline += fmt::format(",repair{{{}}}", Count);
+    Pipeline += fmt::format(",repair{{{}}}", Common);
   Pipeline += ",contract-gates";
   return Pipeline + ",infer-shapes";
 }

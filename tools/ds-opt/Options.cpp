@@ -106,6 +106,8 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
   cl::opt<bool, true> AllowAveragePool(
       "allow-average-pool", cl::desc("Let the planner turn a MaxPool into an average where that loses least"),
       cl::location(Result.AllowAveragePool), cl::cat(Category));
+  cl::opt<unsigned, true> Memory("memory", cl::desc("Bound what observing and repairing keep in memory, in MiB (2048)"),
+                                 cl::value_desc("n"), cl::location(Result.Memory), cl::init(2048), cl::cat(Category));
   cl::opt<std::string> Repair("repair", cl::desc("Re-fit the weights to the original after sharing: on or off (on)"),
                               cl::value_desc("on|off"), cl::init("on"), cl::cat(Category));
   cl::opt<std::string, true> Plan("plan", cl::desc("Apply this share plan instead of searching one; needs no images"),

@@ -39,6 +39,8 @@ struct DriverOptions {
   std::string Weights = "auto";
   /// The planner may put averages in the place of maxima.
   bool AllowAveragePool = false;
+  /// Bounds the memory for gates' statistics, and for repair's activations and equations, in MiB.
+  unsigned Memory = 2048;
   /// Re-fit the weights to the original after the rewriting.
   bool Repair = true;
   /// A share plan to apply instead of searching one; empty: search.

@@ -61,9 +61,15 @@ struct SiteMoments {
 /// scaled to one image (divided by the number of images).
 struct GateStatistics {
   uint64_t Images = 0;
+  /// Pairs of a channel and another site's gate that were not measured, because memory was short.
+  uint64_t LeftOut = 0;
   std::vector<SiteMoments> Sites;
   std::vector<PairMoments> Pairs;
 };
+
+/// What statistics are drawn from, for the note of what is planned by them: "512 images, seed 0", and how much was left
+/// out.
+std::string describe(const GateStatistics &Statistics, uint64_t Seed);
 
 /// The best affine gate y = x * (d ? On : Off) for a replicate, and the weighted squared error that it leaves.
 struct AffineGate {

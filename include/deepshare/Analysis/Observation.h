@@ -51,8 +51,9 @@ struct ObservationOptions {
   /// Standard deviation of the noise that fixed-point arithmetic leaves on what a gate compares: a replicate jumps
   /// where the noise flips its prototype's bit (DESIGN 2.7).
   double Noise = 1.0 / 8192;
-  /// Bound of the memory for moments and stacked gates in bytes (activations of a batch come on top). Positions are
-  /// sampled, and the batch made smaller, until it holds; an error states what is needed if that is not enough.
+  /// Bound of the memory for moments and stacked gates in bytes (activations of a batch come on top). The batch is made
+  /// smaller, and gates of the sites that are farthest from a channel's own are left out, until it holds; an error
+  /// states what is needed if that is not enough.
   uint64_t Memory = uint64_t(2) << 30;
   /// Called after each batch with the images done and the images in all; may be empty.
   std::function<void(uint64_t, uint64_t)> Progress;
