@@ -62,8 +62,11 @@ Window exec::readPaddedWindow(const Attributes &A, Ints Kernel, at::IntArrayRef 
   }
   for (unsigned I = 0; I < Rank; ++I) {
     int64_t Room = Spatial[I] + W.Begin[I] + W.End[I] - W.extent(I);
-    TORCH_CHECK(Room >= 0, "a window of ", W.extent(I), " does not fit the padded size ", Room + W.extent(I));
-    if (!A.getInt("ceil_mode", 0))
+    // A last window that reaches past the end counts with ceil_mode, and it may be the only one.
+    bool IsCeil = A.getInt("ceil_mode", 0);
+    TORCH_CHECK(Room >= 0 || (IsCeil && Room > -W.Strides[I]), "a window of ", W.extent(I),
+                " does not fit the padded size ", Room + W.extent(I));
+    if (!IsCeil)
       continue;
     int64_t Windows = (Room + W.Strides[I] - 1) / W.Strides[I] + 1;
     // A window that would start in the padding after the end is left out.

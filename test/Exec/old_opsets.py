@@ -104,6 +104,8 @@ _TABLE = [
     ("AveragePool", 7, {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1]}, [IMAGE], 1),
     ("AveragePool", 10, {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 0, 2, 1], "count_include_pad": 1}, [IMAGE], 1),
     ("AveragePool", 10, {"kernel_shape": [3, 2], "strides": [2, 2], "ceil_mode": 1}, [IMAGE], 1),
+    *[(kind, 12, {"kernel_shape": [4, 8], "strides": [4, 8], "ceil_mode": 1}, [_array(2, 3, 3, 5)], 1)
+      for kind in ("AveragePool", "MaxPool")],
     ("AveragePool", 11, {"kernel_shape": [4, 4], "auto_pad": "SAME_UPPER", "strides": [3, 2]}, [IMAGE], 1),
     ("AveragePool", 11, {"kernel_shape": [4], "auto_pad": "VALID"}, [_array(2, 3, 8)], 1),
     ("AveragePool", 11, {"kernel_shape": [2, 2, 2], "pads": [1, 0, 0, 1, 1, 0]}, [_array(2, 2, 4, 5, 6)], 1),
