@@ -32,7 +32,7 @@
 //
 // Legal if, all checked before anything changes:
 //  1. the gate is one that findGateSites counts, in the main graph, on float32;
-//  2. bounds and slopes are finite constants, lo < hi;
+//  2. bounds are constants of at most 2^16 (a larger one would take x's digits in x - c), slopes finite ones, lo < hi;
 //  3. a comparison that is replaced has no other user;
 //  4. of more than two operands of a Max or Min, all have the result's shape, or one is a constant.
 // So the number of comparisons and muxes stays; that of a Min(Max(x)) that becomes a Clip too.
@@ -67,15 +67,17 @@ static Value *reject(const Node &N, llvm::StringRef Reason) {
   return nullptr;
 }
 
-/// The constant that \p V is, if all of its elements are finite.
-static std::optional<Tensor> finiteConstant(const Value *V) {
+/// True for what may be subtracted and added again: x - c keeps enough digits of x. False for NaN.
+static bool isBound(float Number) { return std::abs(Number) <= 0x1p16F; }
+
+/// The constant that \p V is, if all of its elements are bounds.
+static std::optional<Tensor> boundConstant(const Value *V) {
   std::optional<Tensor> Found;
   if (const Tensor *T = floatConstant(V))
     Found = *T;
   else if (std::optional<float> Number = splat(V))
     Found = Tensor::scalar(*Number);
-  if (!Found || Found->numElements() < 1 ||
-      !llvm::all_of(Found->toVector<float>(), [](float Number) { return std::isfinite(Number); }))
+  if (!Found || Found->numElements() < 1 || !llvm::all_of(Found->toVector<float>(), isBound))
     return std::nullopt;
   return Found;
 }
@@ -205,7 +207,7 @@ private:
   Value *extremum(bool IsMax, Value *A, Value *B) {
     if (isConstant(A))
       std::swap(A, B);
-    if (std::optional<Tensor> C = finiteConstant(B))
+    if (std::optional<Tensor> C = boundConstant(B))
       return extremum(IsMax, A, *C);
     Value *Above = relu(insert("Sub", {A, B}, "_difference"), "_above");
     return IsMax ? insert("Add", {B, Above}, "_raised") : insert("Sub", {A, Above}, "_lowered");
@@ -234,8 +236,8 @@ private:
     Value *X = Gate.input(0);
     ClipBound Low = clipBound(Gate, 0), High = clipBound(Gate, 1);
     for (const ClipBound &Bound : {Low, High})
-      if (Bound.Exists && !(Bound.Value && std::isfinite(*Bound.Value)))
-        return reject(Gate, "a bound is no finite constant");
+      if (Bound.Exists && !(Bound.Value && isBound(*Bound.Value)))
+        return reject(Gate, "a bound is no constant of at most 65536");
     if (Low.Exists && High.Exists)
       return *Low.Value < *High.Value ? clip(X, *Low.Value, *High.Value) : reject(Gate, "its bounds leave no range");
     return extremum(Low.Exists, X, Tensor::scalar(Low.Exists ? *Low.Value : *High.Value));
@@ -250,7 +252,7 @@ private:
       if (!Outer || !Inner || !hasOneUse(V))
         continue;
       bool IsMax = Gate.is("Max");
-      if (Inner->is("Relu") && !IsMax && *Outer > 0 && std::isfinite(*Outer))
+      if (Inner->is("Relu") && !IsMax && *Outer > 0 && isBound(*Outer))
         return clip(Inner->input(0), 0, *Outer);
       if (!Inner->is(IsMax ? "Min" : "Max") || Inner->numInputs() != 2)
         continue;
@@ -259,7 +261,7 @@ private:
         if (!Bound || isConstant(Inner->input(J)) || !hasShapeOf(Inner->input(J)))
           continue;
         float Low = IsMax ? *Outer : *Bound, High = IsMax ? *Bound : *Outer;
-        if (std::isfinite(Low) && std::isfinite(High) && Low < High)
+        if (isBound(Low) && isBound(High) && Low < High)
           return clip(Inner->input(J), Low, High);
       }
     }
@@ -282,8 +284,8 @@ private:
     std::stable_partition(Operands.begin(), Operands.end(), [](const Value *V) { return !isConstant(V); });
     if (Operands.size() > 1 && isConstant(Operands[Operands.size() - 2]))
       return reject(Gate, "it has several constants");
-    if (isConstant(Operands.back()) && !finiteConstant(Operands.back()))
-      return reject(Gate, "its constant is not one of finite float32");
+    if (isConstant(Operands.back()) && !boundConstant(Operands.back()))
+      return reject(Gate, "its constant is not one of float32 of at most 65536");
     for (const Value *V : Operands)
       if (Operands.size() > 2 && !isConstant(V) && V->type() != Gate.output()->type())
         return reject(Gate, "its operands have several shapes");
@@ -321,8 +323,8 @@ private:
     if (!IsInOrder && !IsSwapped)
       return reject(Gate, "the values that it chooses from do not meet where it compares");
     if (isConstant(A) || isConstant(B))
-      if (!finiteConstant(isConstant(A) ? A : B) || !hasShapeOf(isConstant(A) ? B : A))
-        return reject(Gate, "its constant is not one of finite float32 of its operand's shape");
+      if (!boundConstant(isConstant(A) ? A : B) || !hasShapeOf(isConstant(A) ? B : A))
+        return reject(Gate, "its constant is not one of float32 of at most 65536 of its operand's shape");
     bool IsGreater = Comparison.opType().starts_with("Greater");
     return extremum(IsGreater == IsInOrder, A, B);
   }
