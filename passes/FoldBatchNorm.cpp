@@ -32,6 +32,8 @@
 
 #include "deepshare/passes/FoldBatchNorm.h"
 
+#include "Rewriting.h"
+
 #include "llvm/Support/Debug.h"
 
 #include <cmath>
@@ -187,7 +189,7 @@ static bool foldInto(Node &Norm) {
     Linear->addInput(Added);
   if (Linear->attribute("beta"))
     Linear->setAttribute("beta", 1.0f);
-  Norm.output()->replaceAllUsesWith(Linear->output());
+  takePlace(Norm, Linear->output());
   return true;
 }
 
@@ -208,10 +210,8 @@ private:
       Node &N = *It++;
       for (Graph *Subgraph : N.subgraphs())
         runOnGraph(*Subgraph);
-      if (N.is("BatchNormalization") && foldInto(N)) {
-        G.erase(&N);
+      if (N.is("BatchNormalization") && foldInto(N))
         ++Folded;
-      }
     }
   }
 
