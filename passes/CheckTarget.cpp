@@ -67,5 +67,6 @@ PassInfo deepshare::checkTargetPass() {
                                            Options.get("target").str(), targetNames()));
             return std::make_unique<CheckTarget>(*T);
           },
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Exact};
 }

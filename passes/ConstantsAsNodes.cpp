@@ -62,5 +62,6 @@ PassInfo deepshare::constantsAsNodesPass() {
               "them for weights.",
           .Options = {},
           .Create = createPass<ConstantsAsNodes>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Exact};
 }

@@ -86,5 +86,6 @@ PassInfo deepshare::constantsSecondPass() {
               "Makes constants the second operands of Add, Mul and Sub, and takes away Neg and operands given twice.",
           .Options = {},
           .Create = createPass<ConstantsSecond>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Reassociates};
 }

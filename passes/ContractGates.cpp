@@ -178,5 +178,6 @@ PassInfo deepshare::contractGatesPass() {
           .Contract = "Puts gates that expand-gates took apart together again where no comparison of theirs is shared.",
           .Options = {},
           .Create = createPass<ContractGates>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Reassociates};
 }

@@ -166,5 +166,6 @@ PassInfo deepshare::eliminateCommonSubexpressionsPass() {
           .Contract = "Keeps one of several nodes, or of several small constants, that are the same.",
           .Options = {},
           .Create = createPass<EliminateCommonSubexpressions>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Exact};
 }

@@ -113,5 +113,6 @@ PassInfo deepshare::eliminateDeadCodePass() {
           .Contract = "Removes nodes, initialisers, functions and operator set imports that nothing uses.",
           .Options = {},
           .Create = createPass<EliminateDeadCode>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Exact};
 }

@@ -234,5 +234,6 @@ PassInfo deepshare::eliminateIdentityPass() {
                       "reshapes, pads, slices and the like that change nothing.",
           .Options = {},
           .Create = createPass<EliminateIdentity>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Exact};
 }

@@ -390,5 +390,6 @@ PassInfo deepshare::expandGatesPass() {
                       "that every comparison takes part in sharing.",
           .Options = {},
           .Create = createPass<ExpandGates>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Reassociates};
 }

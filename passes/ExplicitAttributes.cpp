@@ -172,5 +172,6 @@ PassInfo deepshare::explicitAttributesPass() {
               "Writes out defaults of attributes: windows of Conv and pooling, Gemm's factors and operand C, axes.",
           .Options = {},
           .Create = createPass<ExplicitAttributes>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Exact};
 }

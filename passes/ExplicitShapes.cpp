@@ -74,5 +74,6 @@ PassInfo deepshare::explicitShapesPass() {
           .Contract = "Gives Reshape a constant shape without zeros, and turns Squeeze by an operand into Reshape.",
           .Options = {},
           .Create = createPass<ExplicitShapes>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Exact};
 }

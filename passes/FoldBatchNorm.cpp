@@ -225,5 +225,6 @@ PassInfo deepshare::foldBatchNormPass() {
               "Folds a BatchNormalization with constant parameters into the Conv, ConvTranspose or Gemm before it.",
           .Options = {},
           .Create = createPass<FoldBatchNorm>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Reassociates};
 }

@@ -409,5 +409,6 @@ PassInfo deepshare::foldConstantsPass() {
                   "leaves fixed.",
       .Options = {{"max-growth", "16777216", "bytes by which a result may exceed the inputs that it is computed from"}},
       .Create = create,
-      .Alias = {}};
+      .Alias = {},
+      .Effect = PassEffect::Exact};
 }

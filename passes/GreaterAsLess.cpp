@@ -54,5 +54,6 @@ PassInfo deepshare::greaterAsLessPass() {
           .Contract = "Turns Greater and GreaterOrEqual into Less and LessOrEqual of the exchanged operands.",
           .Options = {},
           .Create = createPass<GreaterAsLess>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Exact};
 }

@@ -66,5 +66,6 @@ PassInfo deepshare::inferShapesPass() {
           .Contract = "Infers the element types and shapes of all values with the ONNX library.",
           .Options = {},
           .Create = createPass<InferShapes>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Exact};
 }

@@ -356,5 +356,6 @@ PassInfo deepshare::lowerShareOpsPass() {
               return makeError("lower-share-ops: slopes: expected products or folded, got '" + Slopes + "'");
             return std::make_unique<LowerShareOps>(Slopes == "folded");
           },
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Reassociates};
 }

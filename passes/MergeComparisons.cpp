@@ -122,5 +122,6 @@ PassInfo deepshare::mergeComparisonsPass() {
           .Contract = "Merges the DReLUs of one site, of single positions and of tiles, into one comparison.",
           .Options = {},
           .Create = createPass<MergeComparisons>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Reassociates};
 }

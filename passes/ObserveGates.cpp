@@ -101,5 +101,6 @@ PassInfo deepshare::observeGatesPass() {
                       {"batch", "64", "images a run"},
                       {"memory", "2048", "bound of the memory for moments, in MiB"}},
           .Create = create,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Exact};
 }

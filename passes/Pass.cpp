@@ -61,7 +61,10 @@ struct Pipeline::Stage {
   std::string Name;
   std::string Text; ///< the name with the options that were given
   std::unique_ptr<Pass> ThePass;
+  PassEffect Effect;
   std::optional<Pipeline> Alias;
+
+  llvm::Expected<bool> runPass(Model &M, PassContext &Context, const PipelineOptions &Options);
 };
 
 Pipeline::Pipeline() = default;
@@ -231,8 +234,8 @@ static llvm::Expected<PassOptions> resolveOptions(const PassInfo &Info, const Pa
   return Options;
 }
 
-void Pipeline::add(llvm::StringRef Name, std::unique_ptr<Pass> P) {
-  Stages.push_back({Name.str(), Name.str(), std::move(P), std::nullopt});
+void Pipeline::add(llvm::StringRef Name, std::unique_ptr<Pass> P, PassEffect Effect) {
+  Stages.push_back({Name.str(), Name.str(), std::move(P), Effect, std::nullopt});
 }
 
 llvm::Expected<Pipeline> Pipeline::parse(llvm::StringRef Text) {
@@ -249,7 +252,7 @@ llvm::Expected<Pipeline> Pipeline::parse(llvm::StringRef Text) {
     llvm::Expected<PassOptions> Options = resolveOptions(*Info, Stage, Parser);
     if (!Options)
       return Options.takeError();
-    Pipeline::Stage Made{Info->Name.str(), Stage.text(), nullptr, std::nullopt};
+    Pipeline::Stage Made{Info->Name.str(), Stage.text(), nullptr, Info->Effect, std::nullopt};
     if (Info->Create) {
       llvm::Expected<std::unique_ptr<Pass>> Created = Info->Create(*Options);
       if (!Created)
@@ -284,9 +287,8 @@ static llvm::Error passError(llvm::StringRef Name, llvm::Error E) {
   return llvm::createStringError(fmt::format("pass '{}': {}", Name.str(), llvm::toString(std::move(E))));
 }
 
-static llvm::Expected<bool> runPass(llvm::StringRef Name, llvm::StringRef Text, Pass &P, Model &M, PassContext &Context,
-                                    const PipelineOptions &Options) {
-  std::unique_ptr<Model> Before = Options.OnFailure ? M.clone() : nullptr;
+llvm::Expected<bool> Pipeline::Stage::runPass(Model &M, PassContext &Context, const PipelineOptions &Options) {
+  std::unique_ptr<Model> Before = Options.OnFailure || Options.Validate ? M.clone() : nullptr;
   auto Fail = [&](llvm::Error E) {
     if (Options.OnFailure)
       Options.OnFailure(Text, *Before);
@@ -294,9 +296,9 @@ static llvm::Expected<bool> runPass(llvm::StringRef Name, llvm::StringRef Text, 
   };
   std::optional<uint64_t> HashBefore = Options.VerifyEach ? contentHash(M) : std::nullopt;
 
-  PassStatistics Earlier = P.statistics();
+  PassStatistics Earlier = ThePass->statistics();
   auto Start = std::chrono::steady_clock::now();
-  llvm::Expected<bool> Changed = P.run(M, Context);
+  llvm::Expected<bool> Changed = ThePass->run(M, Context);
   std::chrono::duration<double> Elapsed = std::chrono::steady_clock::now() - Start;
   if (!Changed)
     return Fail(Changed.takeError());
@@ -308,8 +310,11 @@ static llvm::Expected<bool> runPass(llvm::StringRef Name, llvm::StringRef Text, 
       return Fail(llvm::createStringError(*Changed ? "reported a change but changed nothing"
                                                    : "changed the model but reported no change"));
   }
+  if (Options.Validate && *Changed)
+    if (llvm::Error E = Options.Validate({Name, Effect, *Before, M, Context}))
+      return Fail(std::move(E));
   if (Options.AfterPass) {
-    PassStatistics Counted = P.statistics();
+    PassStatistics Counted = ThePass->statistics();
     for (size_t I = 0; I < Earlier.size(); ++I)
       Counted[I].second -= Earlier[I].second;
     Options.AfterPass({Name, *Changed, Elapsed.count(), std::move(Counted)});
@@ -326,8 +331,7 @@ llvm::Expected<bool> Pipeline::run(Model &M, PassContext &Context, const Pipelin
     for (unsigned Round = 0; Again; ++Round) {
       if (Round == MaxRounds)
         return passError(S.Name, llvm::createStringError(fmt::format("no fixed point after {} rounds", MaxRounds)));
-      llvm::Expected<bool> Changed =
-          S.Alias ? S.Alias->run(M, Context, Options) : runPass(S.Name, S.Text, *S.ThePass, M, Context, Options);
+      llvm::Expected<bool> Changed = S.Alias ? S.Alias->run(M, Context, Options) : S.runPass(M, Context, Options);
       if (!Changed)
         return S.Alias ? passError(S.Name, Changed.takeError()) : Changed.takeError();
       AnyChange |= *Changed;

@@ -78,5 +78,6 @@ PassInfo deepshare::planGatesPass() {
                       {"strategy", "full", "full, own, uniform, linear, kmedoids, blocks or random"},
                       {"network", "", "for budgets in seconds: lan, wan or 20ms,100Mbps; empty: that of --network"}},
           .Create = create,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Exact};
 }

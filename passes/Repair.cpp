@@ -71,5 +71,6 @@ PassInfo deepshare::repairPass() {
                       {"rows", "131072", "equations a layer, at most"},
                       {"memory", "2048", "bound of the memory for activations, in MiB"}},
           .Create = create,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Refits};
 }

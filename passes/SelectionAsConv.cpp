@@ -282,5 +282,6 @@ PassInfo deepshare::selectionAsConvPass() {
               "Turns chains of strided Slice and Pad into one convolution with public weights of zeros and ones.",
           .Options = {},
           .Create = createPass<SelectionAsConv>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Reassociates};
 }

@@ -308,5 +308,6 @@ PassInfo deepshare::shareGatesPass() {
               "the plan is computed once.",
           .Options = {},
           .Create = createPass<ShareGates>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Shares};
 }

@@ -102,5 +102,6 @@ PassInfo deepshare::sinkGatesPass() {
           .Contract = "Moves a monotone gate behind the MaxPool that alone uses it, where fewer elements are compared.",
           .Options = {},
           .Create = createPass<SinkGates>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Exact};
 }

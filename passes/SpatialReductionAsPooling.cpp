@@ -72,5 +72,6 @@ PassInfo deepshare::spatialReductionAsPoolingPass() {
           .Contract = "Turns ReduceMean over all spatial axes into GlobalAveragePool.",
           .Options = {},
           .Create = createPass<SpatialReductionAsPooling>,
-          .Alias = {}};
+          .Alias = {},
+          .Effect = PassEffect::Reassociates};
 }

@@ -61,6 +61,7 @@ static constexpr FlagUse Uses[] = {
     {"cost-model", AnyPass, ""},
     {"network", AnyPass, ""},
     {"seed", AnyPass, ""},
+    {"verify", AnyPass, ""},
     {"verify-each", AnyPass, ""},
     {"stats", AnyPass, ""},
     {"reproducer", AnyPass, ""},

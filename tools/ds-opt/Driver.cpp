@@ -14,7 +14,7 @@
 #include "deepshare/IR/Verifier.h"
 #include "deepshare/ONNX/ONNX.h"
 #include "deepshare/Support/Error.h"
-#include "deepshare/passes/Pass.h"
+#include "deepshare/passes/Validation.h"
 
 #include <fmt/format.h>
 
@@ -40,7 +40,7 @@ static std::string shellWord(llvm::StringRef Text) {
 
 /// The command that runs one stage on the reproducer, with the inputs that passes take from the command line.
 static std::string reproduction(const DriverOptions &Options, llvm::StringRef Stage) {
-  std::string Command = "ds-opt " + shellWord(Options.Reproducer) + " --verify-each";
+  std::string Command = "ds-opt " + shellWord(Options.Reproducer) + (Options.Verify ? " --verify" : " --verify-each");
   auto Add = [&](llvm::StringRef Flag, llvm::StringRef Value) {
     if (Options.Given.contains(Flag))
       Command += " " + shellWord(("--" + Flag + "=" + Value).str());
@@ -67,12 +67,27 @@ static std::string inputNames(const DriverOptions &Options) {
   return Names;
 }
 
+/// What --verify compared, in a line.
+static void printSummary(const ValidationSummary &Summary, llvm::raw_ostream &Log) {
+  Log << fmt::format("ds-opt: note: --verify: {} of {} changes compared", Summary.Compared,
+                     Summary.Compared + Summary.Skipped);
+  if (Summary.Skipped)
+    Log << "; the others not: " << Summary.Reason;
+  Log << '\n';
+}
+
 static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Model &M, PassContext &Context,
                              llvm::raw_ostream &Log) {
   ProgressBar Progress;
   Context.Progress = [&](llvm::StringRef Task, uint64_t Done, uint64_t Total) { Progress.update(Task, Done, Total); };
   PipelineOptions RunOptions;
-  RunOptions.VerifyEach = Options.VerifyEach;
+  RunOptions.VerifyEach = Options.VerifyEach || Options.Verify;
+  ValidationOptions What;
+  What.Images = Context.Images;
+  What.Seed = Options.Seed;
+  Validator Checked(What);
+  if (Options.Verify)
+    RunOptions.Validate = [&](const PassChange &Change) { return Checked.check(Change); };
   if (Options.Statistics)
     RunOptions.AfterPass = [&](const PassRun &Run) { printStatistics(Run, Log); };
   if (!Options.Reproducer.empty())
@@ -84,6 +99,8 @@ static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Mod
     };
   if (llvm::Expected<bool> Changed = Passes.run(M, Context, RunOptions); !Changed)
     return makeError(inputNames(Options) + ": " + llvm::toString(Changed.takeError()));
+  if (Options.Verify)
+    printSummary(Checked.summary(), Log);
   // Never hand a broken model on, whether --verify-each was given or not.
   return verify(M);
 }

@@ -136,6 +136,8 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
                                cl::location(Result.Seed), cl::cat(Category));
   cl::opt<bool, true> Count("count", cl::desc("Print the gates of the result: site, kind, shape, DReLUs, muxes, total"),
                             cl::location(Result.Count), cl::cat(Category));
+  cl::opt<bool, true> Verify("verify", cl::desc("Compare the model's values before and after each pass"),
+                             cl::location(Result.Verify), cl::cat(Category));
   cl::opt<bool, true> VerifyEach("verify-each", cl::desc("Check the graph after each pass"),
                                  cl::location(Result.VerifyEach), cl::cat(Category));
   cl::opt<bool, true> Statistics("stats", cl::desc("Say on standard error what each pass did and how long it took"),

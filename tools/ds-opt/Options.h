@@ -62,6 +62,7 @@ struct DriverOptions {
   uint64_t Seed = 0;
   /// Print the gate table of the result.
   bool Count = false;
+  bool Verify = false;
   bool VerifyEach = false;
   /// Print what each pass did, and how long it took, on standard error.
   bool Statistics = false;

@@ -86,6 +86,14 @@ private:
   std::vector<std::pair<std::string, std::string>> Values;
 };
 
+/// What a pass may do to the values that a model computes. --verify holds it to that (deepshare/passes/Validation.h).
+enum class PassEffect {
+  Exact,        ///< nothing: the same numbers, but for the sign of a zero
+  Reassociates, ///< another order or form of the same arithmetic: equal within rounding
+  Shares,       ///< gates become what the share plan says
+  Refits,       ///< weights change
+};
+
 /// What the registry (passes/Passes.cpp) knows of a pass. Each pass has a function `PassInfo <name>Pass()`.
 struct PassInfo {
   llvm::StringRef Name;
@@ -95,6 +103,8 @@ struct PassInfo {
   std::function<llvm::Expected<std::unique_ptr<Pass>>(const PassOptions &)> Create;
   /// An alias stands for this pipeline, repeated until it changes nothing. Empty for a pass.
   llvm::StringRef Alias;
+  /// What it does to values. The passes of an alias have their own.
+  PassEffect Effect = PassEffect::Exact;
 };
 
 /// PassInfo::Create of a pass without options.
@@ -114,11 +124,23 @@ struct PassRun {
   PassStatistics Statistics;
 };
 
+/// One change of the model by a pass, as PipelineOptions::Validate gets it.
+struct PassChange {
+  llvm::StringRef Name;
+  PassEffect Effect;
+  Model &Before;
+  Model &After;
+  const PassContext &Context;
+};
+
 /// Options of a pipeline's run.
 struct PipelineOptions {
   /// After each pass run the verifier and name the pass that broke the graph; also check that a pass tells the
   /// truth about whether it changed the model. Costs a serialisation of the model each pass.
   bool VerifyEach = false;
+  /// Called after each pass that says it changed the model; an error fails the pass. Costs a clone of the model (its
+  /// tensors are shared) each pass.
+  std::function<llvm::Error(const PassChange &)> Validate;
   /// Called after each pass that succeeded.
   std::function<void(const PassRun &)> AfterPass;
   /// Called before the error of a failed pass is returned, with the pass and its options as a pipeline has them
@@ -142,7 +164,7 @@ public:
   ~Pipeline();
 
   /// Appends a pass that messages call \p Name.
-  void add(llvm::StringRef Name, std::unique_ptr<Pass> P);
+  void add(llvm::StringRef Name, std::unique_ptr<Pass> P, PassEffect Effect = PassEffect::Exact);
 
   /// Runs the passes in order; returns whether one of them changed the model. Errors name the pass.
   llvm::Expected<bool> run(Model &M, PassContext &Context, const PipelineOptions &Options = {});
