@@ -33,6 +33,8 @@
 #include "deepshare/passes/FoldBatchNorm.h"
 
 #include "Rewriting.h"
+#include "deepshare/Analysis/GateForms.h"
+#include "deepshare/Analysis/WeightLayout.h"
 
 #include "llvm/Support/Debug.h"
 
@@ -53,11 +55,6 @@ struct ChannelwiseAffine {
 static bool reject(const Node &N, llvm::StringRef Reason) {
   LLVM_DEBUG(llvm::dbgs() << "keeps '" << N.displayName() << "': " << Reason << '\n');
   return false;
-}
-
-static const Tensor *floatConstant(const Value *V) {
-  const Tensor *T = V ? V->constant() : nullptr;
-  return T && T->elementType() == ElementType::Float32 ? T : nullptr;
 }
 
 static std::optional<ChannelwiseAffine> affineOf(const Node &Norm) {
@@ -90,64 +87,6 @@ static bool isInference(const Node &Norm) {
   return true;
 }
 
-/// The output channel of each weight, as (channels, function of the flat index); nothing for shapes that do not fit.
-namespace {
-struct WeightLayout {
-  int64_t Channels;
-  /// Weight elements that follow each other within one row of the channel index.
-  int64_t Inner;
-  /// Rows that share the channels, and channels a row group (ConvTranspose with groups).
-  int64_t RowsPerGroup;
-  int64_t ChannelsPerGroup;
-
-  // Elements are [rows, ChannelsPerGroup, Inner]; row r is of group r / RowsPerGroup.
-  int64_t channel(int64_t Index) const {
-    int64_t Row = Index / Inner / ChannelsPerGroup;
-    return Row / RowsPerGroup * ChannelsPerGroup + Index / Inner % ChannelsPerGroup;
-  }
-};
-} // namespace
-
-static std::optional<WeightLayout> layoutOf(const Node &Linear, llvm::ArrayRef<int64_t> Dims) {
-  if (Dims.size() < 2 || llvm::is_contained(Dims, 0))
-    return std::nullopt;
-  std::optional<int64_t> Kernel = numElements(Dims.drop_front(2));
-  if (!Kernel)
-    return std::nullopt;
-  if (Linear.is("Conv")) // [channels, inputs / groups, kernel...]
-    return WeightLayout{Dims[0], Dims[1] * *Kernel, Dims[0], Dims[0]};
-  if (Linear.is("ConvTranspose")) { // [inputs, channels / groups, kernel...]
-    int64_t Groups = Linear.intAttribute("group", 1);
-    if (Groups < 1 || Dims[0] % Groups != 0)
-      return std::nullopt;
-    return WeightLayout{Dims[1] * Groups, *Kernel, Dims[0] / Groups, Dims[1]};
-  }
-  if (Linear.is("Gemm") && Dims.size() == 2) {
-    if (Linear.intAttribute("transB", 0)) // [channels, inputs]
-      return WeightLayout{Dims[0], Dims[1], Dims[0], Dims[0]};
-    return WeightLayout{Dims[1], 1, Dims[0], Dims[1]}; // [inputs, channels]
-  }
-  return std::nullopt;
-}
-
-/// The bias that \p Linear adds to each channel: its constant, 0 without one; nothing if it is no such constant.
-static std::optional<std::vector<double>> biasOf(const Node &Linear, int64_t Channels) {
-  std::vector<double> Bias(Channels, 0.0);
-  if (!Linear.input(2))
-    return Bias;
-  const Tensor *T = floatConstant(Linear.input(2));
-  if (!T)
-    return std::nullopt;
-  // A Gemm's third input broadcasts to [rows, channels].
-  bool IsRow = T->numElements() == Channels && !T->dims().empty() && T->dims().back() == Channels;
-  if (!IsRow && !(Linear.is("Gemm") && T->numElements() == 1))
-    return std::nullopt;
-  double Beta = Linear.is("Gemm") ? Linear.floatAttribute("beta", 1) : 1;
-  for (int64_t C = 0; C < Channels; ++C)
-    Bias[C] = Beta * T->get<float>(IsRow ? C : 0);
-  return Bias;
-}
-
 // BatchNormalization(Linear(x, w, b)) => Linear(x, w', b')
 static bool foldInto(Node &Norm) {
   Node *Linear = Norm.input(0)->producer();
@@ -163,7 +102,7 @@ static bool foldInto(Node &Norm) {
   const Tensor *Weights = floatConstant(Linear->input(1));
   if (!Weights)
     return reject(Norm, "the weights of the layer before it are not float32 constants");
-  std::optional<WeightLayout> Layout = layoutOf(*Linear, Weights->dims());
+  std::optional<WeightLayout> Layout = outputLayout(*Linear);
   if (!Layout || Layout->Channels != static_cast<int64_t>(Affine->Factor.size()))
     return reject(Norm, "the weights of the layer before it do not fit its channels");
   std::optional<std::vector<double>> Bias = biasOf(*Linear, Layout->Channels);

@@ -17,6 +17,7 @@
 #include "deepshare/passes/ExplicitShapes.h"
 #include "deepshare/passes/FoldBatchNorm.h"
 #include "deepshare/passes/FoldConstants.h"
+#include "deepshare/passes/FoldScales.h"
 #include "deepshare/passes/GreaterAsLess.h"
 #include "deepshare/passes/InferShapes.h"
 #include "deepshare/passes/LowerShareOps.h"
@@ -48,6 +49,7 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
       explicitShapesPass(),
       foldBatchNormPass(),
       foldConstantsPass(),
+      foldScalesPass(),
       greaterAsLessPass(),
       inferShapesPass(),
       lowerShareOpsPass(),

@@ -52,3 +52,11 @@ void deepshare::replaceNode(Node &Old, Value *New, llvm::function_ref<void(const
   eraseWithDeadOperands(Old, OnErase);
   New->setName(Name);
 }
+
+void deepshare::replaceConstant(Node &N, unsigned Index, Tensor New) {
+  Value *Old = N.input(Index);
+  if (Old->initializer() && Old->uses().size() == 1 && !Old->isGraphOutput())
+    Old->setInitializer(std::move(New));
+  else
+    N.setInput(Index, N.parent()->addInitializer(Old->name(), std::move(New)));
+}

@@ -25,6 +25,10 @@ void takePlace(Node &Old, Value *New);
 /// it used and that are dead then. \p OnErase is told of each node.
 void replaceNode(Node &Old, Value *New, llvm::function_ref<void(const Node &)> OnErase = nullptr);
 
+/// Given: a constant \p New for input \p Index of \p N, which has a constant there. Execute: the initialiser becomes
+/// New if nothing else uses it; else the node gets one of its own.
+void replaceConstant(Node &N, unsigned Index, Tensor New);
+
 } // namespace deepshare
 
 #endif // DEEPSHARE_LIB_PASSES_REWRITING_H

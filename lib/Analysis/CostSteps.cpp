@@ -6,6 +6,8 @@
 
 #include "deepshare/Analysis/CostSteps.h"
 
+#include "deepshare/Analysis/GateForms.h"
+
 #include "llvm/ADT/DenseMap.h"
 
 using namespace deepshare;
@@ -75,6 +77,7 @@ static CostStep gateStep(const GateSite &Site) {
   Step.DReLUs = Site.DReLUs;
   Step.Muxes = Site.Muxes;
   Step.Depth = Site.Depth;
+  Step.FoldsScale = Site.FoldsScale;
   auto CountTruncated = [&](ArrayRef<float> On, ArrayRef<float> Off) {
     for (auto [A, B] : llvm::zip(On, Off))
       Step.Truncations += needsTruncation({std::nullopt, A, B}) ? Site.positions() : 0;
@@ -84,6 +87,29 @@ static CostStep gateStep(const GateSite &Site) {
     if (const auto *On = Site.Gate->attributeAs<std::vector<float>>("on"))
       if (const auto *Off = Site.Gate->attributeAs<std::vector<float>>("off"))
         CountTruncated(*On, *Off);
+  return Step;
+}
+
+/// The truncations of a product by constants, as share-gates puts it in the place of a gate; nothing if \p N is none or
+/// costs none. A product with a number that was a bit is none either.
+static std::optional<CostStep> productStep(const Node &N) {
+  if (!N.is("Mul") || isConstant(N.input(0)) == isConstant(N.input(1)))
+    return std::nullopt;
+  unsigned Factor = isConstant(N.input(0)) ? 0 : 1;
+  const Tensor *Factors = floatConstant(N.input(Factor));
+  const Node *Other = N.input(1 - Factor)->producer();
+  auto Sizes = sizesOf(N.output());
+  if (!Factors || !Sizes || Sizes->empty() || Factors->numElements() < 1 || (Other && Other->is("Cast")))
+    return std::nullopt;
+  CostStep Step;
+  for (float Value : Factors->toVector<float>())
+    Step.Truncations += needsTruncation(Value);
+  Step.Truncations = Step.Truncations * product(*Sizes) / Factors->numElements();
+  if (Step.Truncations == 0)
+    return std::nullopt;
+  Step.Name = N.output()->name().str();
+  Step.Kind = N.opType().str();
+  Step.Shape.assign(Sizes->begin() + 1, Sizes->end());
   return Step;
 }
 
@@ -121,6 +147,8 @@ std::vector<CostStep> deepshare::costSteps(Model &M, ArrayRef<GateSite> Sites) {
       Step.Linear = *Sizes;
       AddStep(std::move(Step));
     }
+    if (std::optional<CostStep> Product = productStep(N))
+      AddStep(std::move(*Product));
     if (!Waits.empty())
       for (const Value *Output : N.outputs())
         Last[Output] = Waits;

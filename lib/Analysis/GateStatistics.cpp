@@ -20,6 +20,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 using namespace deepshare;
 
@@ -41,6 +42,20 @@ AffineGate deepshare::fitAffine(double S, double R, double M, double A, double O
   AffineGate Gate{slope(Y.T1, M, S), slope(Y.T0, S - M, S), 0};
   Gate.Loss = std::max(0.0, Y.E - Gate.On * Y.T1 - Gate.Off * Y.T0);
   return Gate;
+}
+
+AffineGate deepshare::fitScaled(double S, double R, double M, double A, double On, double Off) {
+  Sums Y = sumsOf(S, R, M, A, On, Off);
+  double Size = slope(std::abs(Y.T1) + std::abs(Y.T0), S, S);
+  AffineGate Best{std::copysign(Size, Y.T1), std::copysign(Size, Y.T0), 0};
+  double Fall = Best.On * Y.T1 + Best.Off * Y.T0;
+  for (AffineGate Half : {AffineGate{slope(Y.T1, M, S), 0, 0}, AffineGate{0, slope(Y.T0, S - M, S), 0}})
+    if (double HalfFall = Half.On * Y.T1 + Half.Off * Y.T0; HalfFall >= Fall) {
+      Fall = HalfFall;
+      Best = Half;
+    }
+  Best.Loss = std::max(0.0, Y.E - Fall);
+  return Best;
 }
 
 double deepshare::gateLoss(double S, double R, double M, double A, double NewOn, double NewOff, double On, double Off) {

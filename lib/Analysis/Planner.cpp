@@ -92,7 +92,7 @@ static double planPrice(const SharePlan &Plan, ArrayRef<const GateSite *> Sites,
       if (Channel.Source)
         Computes[Channel.Source->Site] = true;
       Muxes += Channel.Source ? Site->positions() : 0;
-      Truncations += needsTruncation(Channel) ? Site->positions() : 0;
+      Truncations += needsTruncation(Channel, Site->FoldsScale) ? Site->positions() : 0;
     }
     Total += Muxes * Price.Mux + Truncations * Price.Truncation + Price.rounds(false, Muxes, Truncations, 1);
   }
@@ -202,9 +202,10 @@ void Planner::addPool(const GateSite &Site, const std::optional<PoolMoments> &Mo
     return;
   AverageFit Fit = fitAverage(*Moments, Options.AffineSlopes);
   bool HasScale = llvm::any_of(Fit.Scale, [](float Scale) { return Scale != 1; });
-  // The division and the scale cost a truncation each.
-  uint64_t Truncations = Site.Channels * Site.positions() * (HasScale ? 2 : 1);
-  double Averaged = Truncations * Price.Truncation + (HasScale ? 2 : 1) * Price.TruncationRounds;
+  // The division costs a truncation, and so does a scale that no weights can take.
+  unsigned Products = HasScale && !Site.FoldsScale ? 2 : 1;
+  uint64_t Truncations = Site.Channels * Site.positions() * Products;
+  double Averaged = Truncations * Price.Truncation + Products * Price.TruncationRounds;
   double Kept = unchangedPrice(Site, Price);
   if (std::isfinite(Fit.Loss) && Averaged < Kept)
     Pools.push_back({&Site, std::move(Fit), Kept, Averaged});
@@ -287,13 +288,17 @@ Fit Planner::fitGate(const PairMoments &Pair, unsigned R, unsigned P, bool Cheap
     AffineGate Gate = fitAffine(S, Open, M, A, On, Off);
     return WithFlips(Gate.On, Gate.Off, Gate.Loss);
   }
+  if (Options.AffineSlopes && Site.FoldsScale) {
+    AffineGate Gate = fitScaled(S, Open, M, A, On, Off);
+    return WithFlips(Gate.On, Gate.Off, Gate.Loss);
+  }
   float NewOn = cheapSlope(Off * M + (On - Off) * A, M);
   float NewOff = cheapSlope(Off * (S - M) + (On - Off) * (Open - A), S - M);
   return WithFlips(NewOn, NewOff, gateLoss(S, Open, M, A, NewOn, NewOff, On, Off));
 }
 
-/// Ways to do without a gate: the best of 1 and -1, slope 0, the best slope. Prices are in the same order: nothing,
-/// nothing, a truncation.
+/// Ways to do without a gate: the best of 1 and -1, slope 0, the best slope. The last costs a truncation unless weights
+/// can take it.
 std::vector<Fit> Planner::fitsWithout(unsigned Site, unsigned Channel) const {
   const SiteMoments &Own = Statistics.Sites[StatisticsOf[Site]];
   double On = Sites[Site]->SlopeOn[Channel], Off = Sites[Site]->SlopeOff[Channel];
@@ -334,7 +339,7 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
       Channel.CheapPrice = Positions * Price.Mux;
       Channel.DearPrice = Positions * (Price.Mux + (HasDear || keepsTruncation(*Sites[I], C) ? Price.Truncation : 0));
       for (const Fit &F : Without.back()) {
-        bool IsDear = needsTruncation({std::nullopt, F.On, F.Off});
+        bool IsDear = needsTruncation({std::nullopt, F.On, F.Off}, Sites[I]->FoldsScale);
         // Hard sharing by agreement of bits has no linear channels unless there is no gate at all.
         float Searched = Options.Search == Strategy::KMedoids ? 1e6f * (1 + Channel.WithoutGate.size()) : F.Loss;
         Channel.WithoutGate.push_back({Searched, IsDear ? Positions * Price.Truncation : 0});

@@ -11,6 +11,7 @@
 
 #include "SiteFinder.h"
 
+#include "deepshare/Analysis/ScaleFolding.h"
 #include "deepshare/Support/Error.h"
 
 #include "llvm/ADT/StringSwitch.h"
@@ -49,6 +50,10 @@ Expected<std::vector<GateSite>> deepshare::findGateSites(Model &M) {
   SiteFinder Finder(M);
   if (Error Failed = Finder.visitGraph(M.graph()))
     return Failed;
+  // A Where stands beside the products that are its sides, which scales would have to reach too.
+  for (GateSite &Site : Finder.Sites)
+    Site.FoldsScale = (Site.isShareable() || Site.CanAverage) && Site.Kind != GateKind::Where &&
+                      !findScalableLayers(*Site.Gate).empty();
   return std::move(Finder.Sites);
 }
 

@@ -62,7 +62,7 @@ static void addTo(GateCost &Total, const GateCost &Part) {
 }
 
 /// Fills a site's row from its plan.
-static void applyPlan(SiteReport &Row, const SharePlan &Plan, const PlanIndex &Index, unsigned Site) {
+static void applyPlan(SiteReport &Row, const SharePlan &Plan, const PlanIndex &Index, unsigned Site, bool FoldsScale) {
   const SitePlan &Planned = Plan.Sites[Site];
   uint64_t Positions = 1;
   for (int64_t Size : Planned.Spatial)
@@ -74,7 +74,7 @@ static void applyPlan(SiteReport &Row, const SharePlan &Plan, const PlanIndex &I
   std::map<unsigned, uint64_t> From;
   for (unsigned C = 0; C < Planned.Channels.size(); ++C) {
     const ChannelPlan &Channel = Planned.Channels[C];
-    if (needsTruncation(Channel))
+    if (needsTruncation(Channel, FoldsScale))
       Row.After.Truncations += Positions;
     if (!Channel.Source) {
       ++Row.Linear;
@@ -90,17 +90,17 @@ static void applyPlan(SiteReport &Row, const SharePlan &Plan, const PlanIndex &I
     Row.From.push_back({Plan.Sites[Source].Name, Count});
 }
 
-/// Fills the row of a MaxPool that becomes an average: a division, and a product with the scale, for each output.
-static void applyAverage(SiteReport &Row, const AveragePoolPlan &Pool) {
+/// Fills the row of a MaxPool that becomes an average of which every output costs \p Products, one after the other.
+static void applyAverage(SiteReport &Row, unsigned Products) {
   Row.IsAverage = true;
   Row.After = {};
-  Row.After.Truncations = isScaled(Pool) ? 2 : 1;
+  Row.After.Truncations = Products;
   for (int64_t Size : Row.Shape)
     Row.After.Truncations *= Size;
 }
 
-/// Rounds of a gate site of the given counts.
-static StepRounds gateRounds(const GateCost &Counts, unsigned Depth, const CostModel &Model) {
+/// Rounds of a gate site of the given counts, whose outputs cost up to \p Products truncations one after the other.
+static StepRounds gateRounds(const GateCost &Counts, unsigned Depth, const CostModel &Model, unsigned Products = 1) {
   StepRounds Rounds;
   if (Counts.DReLUs > 0) {
     Rounds.ComparisonSteps = std::max(Depth, 1u);
@@ -110,7 +110,7 @@ static StepRounds gateRounds(const GateCost &Counts, unsigned Depth, const CostM
   if (Counts.Muxes > 0)
     Rounds.All += std::max(Depth, 1u) * Model.Mux.Rounds;
   if (Counts.Truncations > 0)
-    Rounds.All += Model.Truncation.Rounds;
+    Rounds.All += Products * Model.Truncation.Rounds;
   return Rounds;
 }
 
@@ -179,7 +179,7 @@ CostReport deepshare::makeCostReport(ArrayRef<CostStep> Steps, const SharePlan *
     Row.Before.Truncations = Step.Truncations;
     Row.After = Row.Before;
     if (auto Found = Index.Sites.find(Step.Name); Found != Index.Sites.end()) {
-      applyPlan(Row, *Plan, Index, Found->second);
+      applyPlan(Row, *Plan, Index, Found->second, Step.FoldsScale);
       StepOfSite[Found->second] = I;
       // A channel may use a gate of a site on another branch, for which its mux then waits.
       for (const ChannelPlan &Channel : Plan->Sites[Found->second].Channels)
@@ -187,12 +187,16 @@ CostReport deepshare::makeCostReport(ArrayRef<CostStep> Steps, const SharePlan *
             !llvm::is_contained(Shared[I], StepOfSite[Channel.Source->Site]))
           Shared[I].push_back(StepOfSite[Channel.Source->Site]);
     }
-    if (auto Found = Index.AveragePools.find(Step.Name); Found != Index.AveragePools.end())
-      applyAverage(Row, *Found->second);
+    unsigned Products = 1;
+    if (auto Found = Index.AveragePools.find(Step.Name); Found != Index.AveragePools.end()) {
+      // The division, and a scale that no weights can take.
+      Products = isScaled(*Found->second) && !Step.FoldsScale ? 2 : 1;
+      applyAverage(Row, Products);
+    }
     addPrice(Row.Before, Cost);
     addPrice(Row.After, Cost);
     Before[I] = gateRounds(Row.Before, Step.Depth, Cost);
-    After[I] = gateRounds(Row.After, Step.Depth, Cost);
+    After[I] = gateRounds(Row.After, Step.Depth, Cost, Products);
     addTo(Report.Before.Gates, Row.Before);
     addTo(Report.After.Gates, Row.After);
     Report.Sites.push_back(std::move(Row));

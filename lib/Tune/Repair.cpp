@@ -266,11 +266,15 @@ private:
       Sums += at::stack({channelSums(Product * Bits), channelSums(Square * Bits), channelSums(Product * (1 - Bits)),
                          channelSums(Square * (1 - Bits))});
     }
-    // A channel without a gate has one slope for both halves.
-    at::Tensor Both = at::stack({Sums[0] + Sums[2], Sums[1] + Sums[3], Sums[0] + Sums[2], Sums[1] + Sums[3]});
-    Sums = at::where(Index.ge(0), Sums, Both);
     auto Sum = Sums.accessor<double, 2>();
     for (size_t C = 0; C < Mask.size(); ++C) {
+      // Slopes of one size are a scale that weights can take (fold-scales), and stay of one size.
+      float Sign = On[C] == Off[C] ? 1 : On[C] == -Off[C] ? -1 : 0;
+      if (Sign != 0) {
+        refit(On[C], Sum[0][C] + Sign * Sum[2][C], Sum[1][C] + Sum[3][C]);
+        Off[C] = Sign * On[C];
+        continue;
+      }
       refit(On[C], Sum[0][C], Sum[1][C]);
       refit(Off[C], Sum[2][C], Sum[3][C]);
     }

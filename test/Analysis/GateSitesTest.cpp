@@ -292,6 +292,16 @@ TEST(CostSteps, AveragePoolingIsATruncationAnOutput) {
   EXPECT_THAT(Steps[2].After, ElementsAre(1));
 }
 
+TEST(CostSteps, ProductsByConstantsAreTruncations) {
+  std::unique_ptr<Model> M = parse("c = Constant<value = float[4,1,1] {1.0, 0.5, -1.0, 2.0}>() a = Mul(x, c) "
+                                   "h = Constant<value_float = -1.0>() b = Mul(h, a) y = Mul(a, b)");
+  std::vector<CostStep> Steps = costSteps(*M, sitesOf(*M));
+  ASSERT_EQ(Steps.size(), 1u);
+  EXPECT_EQ(Steps[0].Name, "a");
+  EXPECT_EQ(Steps[0].Truncations, 2u * 64);
+  EXPECT_THAT(Steps[0].Shape, ElementsAre(4, 8, 8));
+}
+
 TEST(CostSteps, ResNets) {
   struct {
     const char *File;

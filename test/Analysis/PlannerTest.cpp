@@ -71,6 +71,23 @@ TEST(ClosedForms, AgreeWithBruteForceLeastSquares) {
   }
 }
 
+TEST(ClosedForms, ScaledSlopesAreTheBestOfAllScales) {
+  std::mt19937 Random(1);
+  for (int Round = 0; Round < 200; ++Round) {
+    Samples Data = randomSamples(Random);
+    double On = std::normal_distribution<double>(1, 1)(Random), Off = std::normal_distribution<double>(0, 1)(Random);
+    AffineGate Gate = fitScaled(Data.S, Data.R, Data.M, Data.A, On, Off);
+    double Tolerance = 1e-9 * Data.S * (1 + On * On + Off * Off);
+    EXPECT_NEAR(Gate.Loss, bruteLoss(Data, Gate.On, Gate.Off, On, Off), Tolerance);
+    EXPECT_TRUE(Gate.On == 0 || Gate.Off == 0 || std::abs(Gate.On) == std::abs(Gate.Off));
+    for (double Scale = 0; Scale < 4; Scale += 0.01)
+      for (int T1 : {-1, 0, 1})
+        for (int T0 : {-1, 0, 1})
+          EXPECT_LE(Gate.Loss, bruteLoss(Data, Scale * T1, Scale * T0, On, Off) + Tolerance);
+    EXPECT_GE(Gate.Loss + Tolerance, fitAffine(Data.S, Data.R, Data.M, Data.A, On, Off).Loss);
+  }
+}
+
 TEST(ClosedForms, EmptyHalvesAndOwnGates) {
   AffineGate Own = fitAffine(3, 2, 2, 2);
   EXPECT_EQ(Own.On, 1);
@@ -80,6 +97,14 @@ TEST(ClosedForms, EmptyHalvesAndOwnGates) {
   EXPECT_EQ(fitAffine(3, 2, 3, 2).Off, 0);
   EXPECT_EQ(fitAffine(0, 0, 0, 0).Loss, 0);
   EXPECT_EQ(fitLinear(0, 0).On, 0);
+  Own = fitScaled(3, 2, 2, 2);
+  EXPECT_EQ(Own.On, 1);
+  EXPECT_EQ(Own.Off, 0);
+  EXPECT_EQ(Own.Loss, 0);
+  // A gate that is always closed, and one that is always open, are linear.
+  EXPECT_EQ(fitScaled(4, 2, 0, 0).Off, 0.5);
+  EXPECT_EQ(fitScaled(4, 2, 4, 2).On, 0.5);
+  EXPECT_EQ(fitScaled(0, 0, 0, 0).Loss, 0);
 }
 
 //===----------------------------------------------------------------------===//
@@ -449,6 +474,12 @@ TEST(Planner, MaximaBecomeAveragesWhereThatLosesLeast) {
   Options.Limit = {BudgetUnit::Bytes, false, 20 * 2 * 8};
   PlanResult None = plan(withPool(5), Options);
   EXPECT_EQ(None.Price, 20 * 2 * 8);
+  // Weights behind the pool take the scale.
+  Instance Folding = withPool(5);
+  for (GateSite &Site : Folding.Sites)
+    Site.FoldsScale = Site.CanAverage;
+  Options.Limit.Amount = 20 * 8;
+  EXPECT_EQ(plan(Folding, Options).Price, 20 * 8);
   // Without truncations for slopes there is no scale.
   Options.AffineSlopes = false;
   Options.Limit.Amount = 20 * 8;
@@ -483,6 +514,34 @@ TEST(Planner, MaximaAlone) {
   EXPECT_EQ(Result.Plan.AveragePools.size(), 1u);
   EXPECT_EQ(Result.Price, 0);
   EXPECT_NEAR(Result.Loss, 1, 1e-6);
+}
+
+TEST(Planner, ScalesThatFoldCostNoTruncation) {
+  Instance Folding = randomInstance(5, {{6, 4}, {6, 4}}), Kept = Folding;
+  for (GateSite &Site : Folding.Sites)
+    Site.FoldsScale = true;
+  PlannerOptions Options;
+  Options.Limit = fraction(0.4, BudgetUnit::Bytes);
+  PlanResult With = plan(Folding, Options), Without = plan(Kept, Options);
+  EXPECT_LT(With.Loss, Without.Loss);
+  double Price = countDReLUs(With.Plan) * 112.0;
+  unsigned Scaled = 0;
+  for (const SitePlan &Site : With.Plan.Sites)
+    for (const ChannelPlan &Channel : Site.Channels) {
+      Price += 16 * ((Channel.Source ? 32 : 0) + (needsTruncation(Channel, true) ? 8 : 0));
+      Scaled += needsTruncation(Channel) && !needsTruncation(Channel, true);
+    }
+  EXPECT_DOUBLE_EQ(With.Price, Price);
+  EXPECT_GT(Scaled, 0u);
+  // Where truncations cost nothing, folding them changes no plan.
+  Options.Limit = fraction(0.4);
+  EXPECT_EQ(printSharePlan(plan(Folding, Options).Plan), printSharePlan(plan(Kept, Options).Plan));
+  // Slopes may be of 0, 1 and -1 only.
+  Options.Limit = fraction(0.4, BudgetUnit::Bytes);
+  Options.AffineSlopes = false;
+  for (const SitePlan &Site : plan(Folding, Options).Plan.Sites)
+    for (const ChannelPlan &Channel : Site.Channels)
+      EXPECT_FALSE(needsTruncation(Channel));
 }
 
 TEST(Planner, StatisticsOfAnotherModel) {

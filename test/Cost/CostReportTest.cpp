@@ -118,6 +118,16 @@ TEST(CostReport, GatesOfAnotherBranchAreWaitedFor) {
   EXPECT_EQ(Report.After.ComparisonSteps, 2u);
 }
 
+TEST(CostReport, ScalesThatFoldCostNoTruncation) {
+  SharePlan Plan = plan();
+  std::vector<CostStep> Steps = steps();
+  uint64_t Before = makeCostReport(Steps, &Plan, prices()).After.Gates.Truncations;
+  for (CostStep &Step : Steps)
+    Step.FoldsScale = true;
+  EXPECT_EQ(Before, 16u);
+  EXPECT_EQ(makeCostReport(Steps, &Plan, prices()).After.Gates.Truncations, 0u);
+}
+
 TEST(CostReport, AveragesCompareNothing) {
   std::vector<CostStep> Steps = steps();
   Steps[2].Kind = "MaxPool";
@@ -134,7 +144,10 @@ TEST(CostReport, AveragesCompareNothing) {
   EXPECT_EQ(Report.After.Rounds, 1 + 9 + 2);
   Plan.AveragePools[0].Scale[1] = 2;
   Report = makeCostReport(Steps, &Plan, prices());
-  EXPECT_EQ(Report.Sites[1].After.Truncations, 96u); // and a product
+  EXPECT_EQ(Report.Sites[1].After.Truncations, 96u); // and a product, which waits for it
+  EXPECT_EQ(Report.After.Rounds, 1 + 9 + 2 + 2);
+  Steps[2].FoldsScale = true; // which is part of weights
+  EXPECT_EQ(makeCostReport(Steps, &Plan, prices()).Sites[1].After.Truncations, 48u);
   std::string Text;
   llvm::raw_string_ostream OS(Text);
   printCostReport(Report, OS);

@@ -221,6 +221,11 @@ TEST(SharePlan, NeedsTruncation) {
   EXPECT_FALSE(needsTruncation({std::nullopt, 0, 0}));
   EXPECT_TRUE(needsTruncation({GateSource{0, 0}, 1, 0.25}));
   EXPECT_TRUE(needsTruncation({std::nullopt, 2, 2}));
+  // With a scale that weights take.
+  EXPECT_FALSE(needsTruncation({std::nullopt, 2, 2}, true));
+  EXPECT_FALSE(needsTruncation({GateSource{0, 0}, 0.5, -0.5}, true));
+  EXPECT_FALSE(needsTruncation({GateSource{0, 0}, 0, 0.5}, true));
+  EXPECT_TRUE(needsTruncation({GateSource{0, 0}, 1, 0.25}, true));
 }
 
 TEST(SharePlan, FilesAreReplacedWhole) {

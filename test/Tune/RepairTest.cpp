@@ -6,6 +6,8 @@
 
 #include "deepshare/Tune/Repair.h"
 
+#include "deepshare/Analysis/CostSteps.h"
+#include "deepshare/Cost/CostReport.h"
 #include "deepshare/Data/Random.h"
 #include "deepshare/Exec/Exec.h"
 #include "deepshare/ONNX/ONNX.h"
@@ -210,6 +212,59 @@ TEST_F(RepairTest, LeavesLayersThatDoNotFitTheMemory) {
   RepairResult Result = llvm::cantFail(repairModel(*Rewritten, *Original, Noise(512, 1), Options));
   EXPECT_EQ(Result.TooLarge, 1u);
   EXPECT_EQ(weightsOf(*Rewritten, "logits"), weightsOf(*Original, "logits"));
+}
+
+/// Scales of r1 fit the layer before it (its output has two users), those of r2 and r3 the layers behind them. Channel
+/// 3 of r2 has slopes of two sizes, which stay.
+class ScaledGates : public RepairTest {
+protected:
+  void SetUp() override {
+    RepairTest::SetUp();
+    GateSource Gate{0, 0, 1}, Tiles{0, 1, 2};
+    Context.Plan.emplace();
+    Context.Plan->Sites = {
+        {"r1", {{Gate, 1, 0}, {Gate, 0.75, -0.75}, {std::nullopt, -0.5, -0.5}, {Tiles, 0, 2}}, {6, 6}},
+        {"r2", {{Gate, 1.5, 0}, {Gate, 0.25, 0.25}, {std::nullopt, 0, 0}, {Tiles, 1, 0.25}}, {6, 6}},
+        {"r3", {{std::nullopt, 0.5, 0.5}, {std::nullopt, 2, 2}, {std::nullopt, 1, 1}, {std::nullopt, -1, -1}}, {6, 6}}};
+    run("infer-shapes,share-gates");
+  }
+
+  void run(llvm::StringRef Passes) { llvm::cantFail(llvm::cantFail(Pipeline::parse(Passes)).run(*Rewritten, Context)); }
+
+  std::vector<float> slopes(llvm::StringRef Gate, llvm::StringRef Attribute) {
+    return *producerOf(*Rewritten, Gate).attributeAs<std::vector<float>>(Attribute);
+  }
+
+  uint64_t truncations(Model &M, const SharePlan *Plan) {
+    std::vector<GateSite> Sites = llvm::cantFail(findGateSites(M));
+    return makeCostReport(costSteps(M, Sites), Plan, CostModel()).After.Gates.Truncations;
+  }
+
+  PassContext Context;
+};
+
+TEST_F(ScaledGates, FoldingChangesNoOutput) {
+  Original = Rewritten->clone();
+  run("fold-scales");
+  EXPECT_LT(error(), 1e-11);
+  EXPECT_THAT(slopes("r1", "on"), testing::ElementsAre(1, 1, -1, 0));
+  EXPECT_THAT(slopes("r1", "off"), testing::ElementsAre(0, -1, -1, 1));
+  EXPECT_THAT(slopes("r2", "on"), testing::ElementsAre(1, 1, 0, 1));
+  EXPECT_THAT(slopes("r2", "off"), testing::ElementsAre(0, 1, 0, 0.25));
+  EXPECT_FALSE(weightsOf(*Rewritten, "c1") == weightsOf(*Original, "c1"));
+}
+
+TEST_F(ScaledGates, CostWhatThePlanSaysAlsoAfterRepair) {
+  EXPECT_EQ(truncations(*Context.Original, &*Context.Plan), 36u);
+  EXPECT_EQ(truncations(*Rewritten, nullptr), 36u * 8);
+  double Before = error();
+  repair();
+  EXPECT_LT(error(), 0.5 * Before);
+  // Repair moved the scales, and kept slopes of one size so.
+  EXPECT_NE(slopes("r1", "on")[1], 0.75f);
+  EXPECT_EQ(slopes("r1", "on")[1], -slopes("r1", "off")[1]);
+  run("fold-scales");
+  EXPECT_EQ(truncations(*Rewritten, nullptr), 36u);
 }
 
 TEST_F(RepairTest, NeedsTwoBatchesOfImages) {

@@ -46,7 +46,8 @@ static std::string jobPipeline(const DriverOptions &Options) {
   Pipeline += ",share-gates,eliminate-identity,eliminate-dead-code";
   if (Options.Repair && !Options.Images.empty())
     Pipeline += fmt::format(",repair{{{}}}", Common);
-  Pipeline += ",contract-gates";
+  // Repair compares layers with the original's, before which scales must not have moved.
+  Pipeline += ",fold-scales,contract-gates";
   return Pipeline + ",infer-shapes";
 }
 

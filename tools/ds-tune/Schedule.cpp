@@ -108,10 +108,17 @@ private:
                                    Options.Budgets[Stage], Options.Strategy);
     if (llvm::Error E = runPasses(Text, *Result.Tuned, Context))
       return E;
+    std::shared_ptr<Model> Unshared = Context.Original;
     if (Before)
       Context.Original = std::move(Before);
     if (llvm::Error E = runPasses("eliminate-dead-code,repair,infer-shapes", *Result.Tuned, Context))
       return E;
+    // Slopes whose scale is folded are not trained, so that they stay free. Only at the end: the weights that a later
+    // stage takes over are those without scales.
+    Context.Original = std::move(Unshared);
+    if (Stage + 1 == Options.Budgets.size())
+      if (llvm::Error E = runPasses("fold-scales", *Result.Tuned, Context))
+        return E;
     Result.Plan = std::move(*Context.Plan);
     Result.Plan.Note = note(Stage);
     return llvm::Error::success();

@@ -12,9 +12,9 @@
 
 namespace deepshare {
 
-/// The gate sites of \p M (findGateSites(M)'s) and its linear layers (Conv, ConvTranspose, Gemm, MatMul) in graph
-/// order, with the steps that each waits for. Layers whose sizes are not known, and products of two constants, are
-/// left out. Sites of subgraphs and functions wait for nothing.
+/// The gate sites of \p M (findGateSites(M)'s), its linear layers (Conv, ConvTranspose, Gemm, MatMul) and its products
+/// by constants that cost truncations (Mul), in graph order, with the steps that each waits for. Layers whose sizes are
+/// not known, and products of two constants, are left out. Sites of subgraphs and functions wait for nothing.
 std::vector<CostStep> costSteps(Model &M, llvm::ArrayRef<GateSite> Sites);
 
 } // namespace deepshare

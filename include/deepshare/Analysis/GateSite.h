@@ -73,6 +73,9 @@ struct GateSite {
   std::vector<float> SlopeOn, SlopeOff;
   /// A MaxPool or GlobalMaxPool that averages of the same windows may replace.
   bool CanAverage = false;
+  /// A positive scale of each channel can go into weights beside the gate, or beside the average in a MaxPool's place
+  /// (findScalableLayers() in deepshare/Analysis/ScaleFolding.h): slopes s*t cost no truncation for t in {0, 1, -1}.
+  bool FoldsScale = false;
   /// Why it is only counted, a literal that goes on from "it "; empty where slopes are filled.
   llvm::StringRef Obstacle;
 

@@ -83,6 +83,12 @@ struct AffineGate {
 /// T0 = Off*(S-M) + (On-Off)*(R-A), the slopes are T1/M and T0/(S-M)). Empty halves get slope 0.
 AffineGate fitAffine(double S, double R, double M, double A, double On = 1, double Off = 0);
 
+/// The best gate with slopes s*t1 and s*t0, t1 and t0 in {0, 1, -1}, whose scale s > 0 can be folded away (all but t1 =
+/// t0 = 0). For given t the loss falls by (t1*T1 + t0*T0)^2 / (t1^2 M + t0^2 (S-M)) at s = the same quotient with the
+/// numerator not squared, so that t has the signs of T1 and T0 or is 0, and the best of three falls is left to take:
+///   T1^2 / M at s = |T1| / M,    T0^2 / (S-M) at s = |T0| / (S-M),    (|T1| + |T0|)^2 / S at s = (|T1| + |T0|) / S
+AffineGate fitScaled(double S, double R, double M, double A, double On = 1, double Off = 0);
+
 /// The weighted squared error of the gate with slopes \p NewOn and \p NewOff, moments and original slopes as above.
 double gateLoss(double S, double R, double M, double A, double NewOn, double NewOff, double On = 1, double Off = 0);
 

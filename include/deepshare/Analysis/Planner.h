@@ -73,7 +73,8 @@ struct PlannerOptions {
   CostModel Cost;     ///< for Bytes and Seconds
   Network Connection; ///< for Seconds
   uint64_t Seed = 0;  ///< for Strategy::Random
-  /// Linear channels and replicates may have slopes other than 0, 1 and -1. Off: nothing ever costs a truncation.
+  /// Linear channels and replicates may have slopes other than 0, 1 and -1. Off: nothing ever costs a truncation, and
+  /// no scale is folded.
   bool AffineSlopes = true;
   /// Also find the next best of every channel (ChannelOutcome::Next), which takes about a tenth of the planning's time.
   bool Explain = false;

@@ -36,13 +36,14 @@ struct LinearSizes {
 struct CostStep {
   std::string Name;                     ///< of the output value
   std::string Kind;                     ///< "Relu", "Conv", ...
-  bool IsLinear = false;                ///< Linear is filled, else the five fields below it
+  bool IsLinear = false;                ///< Linear is filled, else the six fields below it
   LinearSizes Linear;                   ///< elements
   std::vector<int64_t> Shape;           ///< a site's channels, then its spatial sizes
   uint64_t DReLUs = 0;                  ///< comparisons an image
   uint64_t Muxes = 0;                   ///< an image
   uint64_t Truncations = 0;             ///< an image
   unsigned Depth = 1;                   ///< comparisons that wait for one another (a MaxPool's tree)
+  bool FoldsScale = false;              ///< weights beside a site take scales of its channels (GateSite::FoldsScale)
   llvm::SmallVector<unsigned, 2> After; ///< steps (by index, all smaller) whose results this one needs directly
 };
 

@@ -11,6 +11,7 @@
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -71,8 +72,11 @@ uint64_t countDReLUs(const SharePlan &Plan);
 
 /// True if a product by \p Slope costs a truncation in fixed point: it is none of 0, 1 and -1.
 inline bool needsTruncation(float Slope) { return Slope != 0 && Slope != 1 && Slope != -1; }
-/// True if y = x * (d ? On : Off) costs a truncation: one of the slopes does.
-inline bool needsTruncation(const ChannelPlan &Channel) {
+/// True if y = x * (d ? On : Off) costs a truncation: one of the slopes does. With \p FoldsScale (GateSite::FoldsScale)
+/// a scale of the channel goes into weights, so that only slopes of two sizes, neither of them 0, cost one.
+inline bool needsTruncation(const ChannelPlan &Channel, bool FoldsScale = false) {
+  if (FoldsScale)
+    return Channel.On != 0 && Channel.Off != 0 && std::abs(Channel.On) != std::abs(Channel.Off);
   return needsTruncation(Channel.On) || needsTruncation(Channel.Off);
 }
 
