@@ -12,7 +12,8 @@
 // The mask stays boolean until Where: a framework for private inference then moves bits, not ring elements (on CHEETAH
 // and ABY3 five times cheaper than a mask cast to float before the Gather).
 //
-// With `slopes=folded` the products of a site, y = (on - off) * s + off * x with the selected s = x * bit, are one 1x1
+// With `slopes=folded` the products of a site, y = (on - off) * s + off * x with the selected s = x * bit (y = off * s
+// with s = x * (1 - bit) where on is 0), are one 1x1
 // convolution behind the selection, whose weights are the slopes: a channel with two slopes then pays for one
 // truncation instead of two, and the site for one round. That may differ from the function in the last place.
 //
@@ -261,8 +262,10 @@ private:
       llvm::SmallVector<float> GatedOn, GatedOff;
       for (auto [I, C] : llvm::enumerate(Gated)) {
         Bits.push_back(Mask[C]);
-        GatedOn.push_back(I < Plain.size() ? On[C] : 1);
-        GatedOff.push_back(I < Plain.size() ? Off[C] : 0);
+        // A channel that is 0 where its bit is true selects the other side, so that it is 0 there and no difference of
+        // two products, whose rounding a later comparison may look at.
+        GatedOn.push_back(I < Plain.size() ? On[C] : On[C] != 0);
+        GatedOff.push_back(I < Plain.size() ? Off[C] : On[C] == 0);
       }
       Value *M = gather(concat(N.inputs().drop_front(), "_masks"), Bits, "_bits");
       Value *GatedX = take(X, Gated, "_gated");
@@ -292,18 +295,20 @@ private:
     return Y == X ? insert("Identity", {X}, "_identity") : Y;
   }
 
-  /// Conv(Concat(S, X), W), 1x1, for the selected values S = x * bit of the Scaled channels and x of the Linear ones:
-  ///   y = (on - off) * s + off * x     and     y = on * x
+  /// Conv(Concat(S, X), W), 1x1, for the selected values S of the Scaled channels, s = x * bit, or x * (1 - bit) where
+  /// on is 0, and x of the Linear ones:
+  ///   y = (on - off) * s + off * x     y = off * s where on is 0     y = on * x
   Value *products(Value *X, Value *S, llvm::ArrayRef<int64_t> Scaled, llvm::ArrayRef<int64_t> Linear,
                   llvm::ArrayRef<float> On, llvm::ArrayRef<float> Off) {
-    llvm::SmallVector<int64_t> Direct(llvm::make_filter_range(Scaled, [&](int64_t C) { return Off[C] != 0; }));
+    llvm::SmallVector<int64_t> Direct(
+        llvm::make_filter_range(Scaled, [&](int64_t C) { return On[C] != 0 && Off[C] != 0; }));
     int64_t NumDirect = Direct.size(), Rows = Scaled.size() + Linear.size(),
             Columns = Scaled.size() + NumDirect + Linear.size();
     std::vector<float> Weights(Rows * Columns, 0);
     int64_t NextDirect = Scaled.size();
     for (auto [Row, C] : llvm::enumerate(Scaled)) {
-      Weights[Row * Columns + Row] = On[C] - Off[C];
-      if (Off[C] != 0)
+      Weights[Row * Columns + Row] = On[C] != 0 ? On[C] - Off[C] : Off[C];
+      if (On[C] != 0 && Off[C] != 0)
         Weights[Row * Columns + NextDirect++] = Off[C];
     }
     for (auto [I, C] : llvm::enumerate(Linear))
