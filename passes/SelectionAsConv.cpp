@@ -59,7 +59,7 @@ struct Window {
 /// Sizes of all axes of \p V but the first; empty unless known.
 static std::vector<int64_t> innerSizes(const Value *V) {
   std::vector<int64_t> Sizes;
-  if (V && V->type() && V->type()->isStatic(/*FreeLeading=*/1))
+  if (V && V->type() && V->type()->isStatic(/*FreeLeading=*/1) && !V->type()->Dims->empty())
     for (const Dim &Size : llvm::drop_begin(*V->type()->Dims))
       Sizes.push_back(Size.size());
   return Sizes;
