@@ -4,9 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Holds every node of the main graph against a target's table (deepshare/passes/Target.h) and fails at the first that
-// it does not take. Changes nothing. Bodies of functions are looked at only where a call is not itself taken, since a
-// target that knows the operator never enters its function.
+// Holds every node of the main graph and its subgraphs against a target's table (deepshare/passes/Target.h) and fails
+// at the first that it does not take. Changes nothing. Bodies of functions are looked at only where a call is not
+// itself taken, since a target that knows the operator never enters its function.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,17 +31,29 @@ public:
     if (T.RefuseModel)
       if (std::string Reason = T.RefuseModel(M); !Reason.empty())
         return makeError(fmt::format("target {}: {}", T.Name.str(), Reason));
-    for (const Node &N : M.graph())
+    std::string First;
+    M.graph().walk([&](Node &N) {
+      if (!First.empty())
+        return;
       if (std::string Reason = refuse(M, N); !Reason.empty())
-        return makeError(fmt::format("node '{}' ({}): target {} does not take it: {}", N.displayName().str(),
-                                     N.opType().str(), T.Name.str(), Reason));
+        First = fmt::format("node '{}' ({}): target {} does not take it: {}", N.displayName().str(), N.opType().str(),
+                            T.Name.str(), Reason);
+    });
+    if (!First.empty())
+      return makeError(First);
     return false;
   }
 
 private:
   std::string refuse(Model &M, const Node &N) const {
-    if (T.Operators.empty())
-      return N.domain() == ShareDomain ? "it is an operator of ai.deepshare" : "";
+    if (T.Operators.empty()) {
+      if (N.domain() == ShareDomain)
+        return "it is an operator of ai.deepshare";
+      bool IsStandard = N.domain().empty() || N.domain() == "ai.onnx.ml" || M.function(N);
+      return IsStandard
+                 ? ""
+                 : fmt::format("domain '{}' is none of ONNX's, and the model has no such function", N.domain().str());
+    }
     const auto *Found = llvm::find_if(
         T.Operators, [&](const AcceptedOperator &Op) { return Op.Type == N.opType() && Op.Domain == N.domain(); });
     if (Found == T.Operators.end())
