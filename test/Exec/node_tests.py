@@ -15,11 +15,12 @@ import sys
 
 import numpy as np
 import onnx
-import onnxruntime
-from onnx import helper, numpy_helper
 from onnx.backend.test.case.node import collect_testcases
 
 import old_opsets
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from ort import as_array, read_tensors, run, write_tensors
 
 # Element types that ATen has.
 TYPES = {getattr(onnx.TensorProto, name) for name in (
@@ -27,21 +28,6 @@ TYPES = {getattr(onnx.TensorProto, name) for name in (
 # What lib/Exec refuses only when it sees the inputs.
 REFUSALS = ("training is not supported",)
 RELATIVE = {"float16": 2e-3, "bfloat16": 2e-2}
-
-
-def as_array(data) -> np.ndarray:
-    return numpy_helper.to_array(data) if isinstance(data, onnx.TensorProto) else np.asarray(data)
-
-
-def write_tensors(path: pathlib.Path, arrays: list) -> None:
-    """Writes arrays as the initialisers of a model without nodes."""
-    tensors = [numpy_helper.from_array(as_array(array), f"t{i}") for i, array in enumerate(arrays)]
-    graph = helper.make_graph([], "tensors", [], [], tensors)
-    path.write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString())
-
-
-def read_tensors(path: pathlib.Path) -> list:
-    return [numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer]
 
 
 def is_numeric(case) -> bool:
@@ -90,18 +76,6 @@ def difference(expected: list, got: list, rtol: float, atol: float) -> str:
     return ""
 
 
-def runtime_outputs(model: bytes, inputs: list):
-    """ONNX Runtime's outputs; None if it cannot run the model."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        return session.run(None, {i.name: as_array(a) for i, a in zip(session.get_inputs(), inputs)})
-    except Exception:  # It has no class of its own for what it cannot run.
-        return None
-
-
 def main() -> int:
     run_nodes, ds_run, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
     shutil.rmtree(folder, ignore_errors=True)
@@ -113,7 +87,7 @@ def main() -> int:
             skipped += 1
     failures = []
     for case in old_opsets.cases():
-        outputs = runtime_outputs(case.model.SerializeToString(), case.data_sets[0][0])
+        outputs = run(case.model.SerializeToString(), case.data_sets[0][0], optimized=True)
         if outputs is None:
             failures.append(f"{case.name}: ONNX Runtime cannot run it")
             continue
@@ -142,7 +116,7 @@ def main() -> int:
             got = read_tensors(folder / name / f"out{index}.onnx")
             problem = difference(expected, got, case.rtol, max(case.atol, 1e-6))
             if family == "node tests" and not problem:
-                outputs = runtime_outputs(case.model.SerializeToString(), inputs)
+                outputs = run(case.model.SerializeToString(), inputs, optimized=True)
                 if outputs is None or difference(expected, outputs, case.rtol, max(case.atol, 1e-6)):
                     unconfirmed += 1
         if problem:

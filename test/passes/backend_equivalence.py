@@ -19,9 +19,11 @@ import numpy as np
 import onnx
 import onnx.backend.test
 import onnx.version_converter
-import onnxruntime
 from onnx import numpy_helper
 from onnx.backend.test.case.node import collect_testcases
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from ort import as_array, run
 
 PIPELINES = {
     "canonicalize": None,
@@ -38,10 +40,6 @@ REFUSALS = (
 )
 # Relative error by type: constants are folded by ATen, whose functions round otherwise than ONNX Runtime's.
 TOLERANCE = {"float64": 1e-7, "float32": 1e-5, "float16": 2e-3, "bfloat16": 2e-2}
-
-
-def as_array(data) -> np.ndarray:
-    return numpy_helper.to_array(data) if isinstance(data, onnx.TensorProto) else np.asarray(data)
 
 
 def is_dense(value: onnx.ValueInfoProto) -> bool:
@@ -89,19 +87,6 @@ def collect():
         for file in sorted(sets[0].glob("input_*.pb"), key=lambda p: int(p.stem.split("_")[1])):
             inputs.append(numpy_helper.to_array(onnx.TensorProto.FromString(file.read_bytes())))
         yield family, f"{family}-{path.parent.name}", model, inputs, None
-
-
-def run(model: bytes, inputs: list):
-    """ONNX Runtime's outputs without its own optimisations; None if it cannot run the model."""
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 4
-    options.intra_op_num_threads = 1
-    try:
-        session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        return session.run(None, {i.name: as_array(a) for i, a in zip(session.get_inputs(), inputs)})
-    except Exception:  # It has no class of its own for what it cannot run.
-        return None
 
 
 def difference(expected: list, got) -> str:
