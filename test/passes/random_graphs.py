@@ -1,7 +1,7 @@
 """Random valid models of the operators that networks are made of.
 
-A model of graph number n is the same each time. It has one or two inputs, images of one or two axes or vectors, branches
-that are added, multiplied or concatenated, and one to three outputs. Channels are few and axes short, so that thousands
+The model of a number is the same each time. It has one or two inputs, images of one or two axes or vectors, branches that
+are added, multiplied or concatenated, and one to three outputs. Channels are few and axes short, so that thousands
 of models run in a minute; weights keep activations near 1.
 """
 
@@ -62,8 +62,10 @@ class Builder:
     # --- layers -----------------------------------------------------------------------------------------------------
     def normalize(self, x: str) -> str:
         channels = self.shapes[x][0]
-        parameters = [self.floats(channels), self.floats(channels), self.floats(channels, scale=0.3), self.positive(channels)]
-        return self.emit("BatchNormalization", [x, *parameters], self.shapes[x], epsilon=float(self.pick([1e-5, 1e-3, 0.1])))
+        parameters = [self.floats(channels), self.floats(channels), self.floats(channels, scale=0.3)]
+        parameters.append(self.positive(channels))
+        epsilon = float(self.pick([1e-5, 1e-3, 0.1]))
+        return self.emit("BatchNormalization", [x, *parameters], self.shapes[x], epsilon=epsilon)
 
     def convolve(self, x: str, channels: int, stride: int = 1) -> str:
         inside, *spatial = self.shapes[x]
@@ -135,8 +137,8 @@ class Builder:
         def slope():
             return self.constant(self.random.uniform(-0.5, 1, (channels, *self.per_channel(rank))).astype(np.float32))
 
-        kind = self.pick(["Relu"] * 6 + ["LeakyRelu", "PRelu", "Clip", "Clip", "Abs", "Max", "Min", "MaxMin", "Where", "Mask",
-                                         "HardSwish", "HardSigmoid", "Sigmoid", "ThresholdedRelu", "Extrema"])
+        kind = self.pick(["Relu"] * 6 + ["LeakyRelu", "PRelu", "Clip", "Clip", "Abs", "Max", "Min", "MaxMin", "Where",
+                                         "Mask", "HardSwish", "HardSigmoid", "Sigmoid", "ThresholdedRelu", "Extrema"])
         if kind == "LeakyRelu":
             return self.emit(kind, [x], shape, alpha=float(self.pick([0.01, 0.3, 1.5, -0.5])))
         if kind == "PRelu":
@@ -179,10 +181,11 @@ class Builder:
             return self.emit("Reshape", [flat, self.ints(*self.pick([(0, *shape), (-1, *shape)]))], shape)
         if kind == "Slice" and channels > 2:
             first = int(self.random.integers(0, channels - 1))
-            return self.emit("Slice", [x, self.ints(first), self.ints(channels), self.ints(1)], (channels - first, *spatial))
+            operands = [x, self.ints(first), self.ints(channels), self.ints(1)]
+            return self.emit("Slice", operands, (channels - first, *spatial))
         if kind == "Strided" and spatial and min(spatial) > 1:
             axes = list(range(2, 2 + len(spatial)))
-            operands = [x, self.ints(*[0] * len(axes)), self.ints(*[2**31] * len(axes)), self.ints(*axes), self.ints(*[2] * len(axes))]
+            operands = [x, *(self.ints(*each) for each in ([0] * len(axes), [2**31] * len(axes), axes, [2] * len(axes)))]
             return self.emit("Slice", operands, (channels, *[-(-size // 2) for size in spatial]))
         if kind == "Transpose" and len(spatial) == 2:
             y = self.emit("Transpose", [x], (*spatial, channels), perm=[0, 2, 3, 1])
