@@ -89,8 +89,9 @@ private:
     if (!N.input(0))
       return Fail("its input is missing");
     if (isDReLU(N))
-      return N.attribute("block") && !hasKnownTiles(*N.input(0)) ? Fail("the sizes of its input are not known")
-                                                                 : llvm::Error::success();
+      return N.attribute("block") && !hasKnownTiles(N)
+                 ? Fail("the sizes of its input are not known, or are not as many as those of its block")
+                 : llvm::Error::success();
     if (!isDReLUShare(N))
       return Fail("no such operator in ai.deepshare");
     std::vector<int64_t> Mask = N.intsAttribute("mask");

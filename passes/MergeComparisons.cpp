@@ -24,6 +24,7 @@
 
 #include "deepshare/passes/MergeComparisons.h"
 
+#include "Rewriting.h"
 #include "TileSums.h"
 #include "deepshare/IR/ShareOps.h"
 
@@ -42,8 +43,7 @@ public:
     llvm::MapVector<Value *, llvm::SmallVector<Node *>> Sets;
     for (auto [Index, N] : llvm::enumerate(G)) {
       Place[&N] = Index;
-      if (isDReLU(N) && N.input(0) && N.input(0)->type() && N.input(0)->type()->isStatic(/*FreeLeading=*/1) &&
-          (!N.attribute("block") || hasKnownTiles(*N.input(0))))
+      if (isDReLU(N) && N.input(0) && elementsOfImage(*N.input(0)) && (!N.attribute("block") || hasKnownTiles(N)))
         Sets[rootOf(N.input(0))].push_back(&N);
     }
     for (auto &[Root, Nodes] : Sets)

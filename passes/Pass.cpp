@@ -238,6 +238,10 @@ void Pipeline::add(llvm::StringRef Name, std::unique_ptr<Pass> P, PassEffect Eff
   Stages.push_back({Name.str(), Name.str(), std::move(P), Effect, std::nullopt});
 }
 
+bool Pipeline::contains(llvm::StringRef Name) const {
+  return llvm::any_of(Stages, [&](const Stage &S) { return S.Name == Name || (S.Alias && S.Alias->contains(Name)); });
+}
+
 llvm::Expected<Pipeline> Pipeline::parse(llvm::StringRef Text) {
   PipelineParser Parser(Text);
   llvm::Expected<std::vector<ParsedStage>> Parsed = Parser.parse();

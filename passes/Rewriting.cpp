@@ -6,12 +6,24 @@
 
 #include "Rewriting.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SetVector.h"
 
 using namespace deepshare;
 
 bool deepshare::hasOneUse(const Value *V) {
   return V->uses().size() == 1 && !V->isGraphOutput() && V->uses().front().User->parent() == V->parent();
+}
+
+std::optional<int64_t> deepshare::elementsOfImage(const Value &V) {
+  const std::optional<TensorType> &Type = V.type();
+  if (!Type || !Type->Dims || Type->Dims->empty() || !Type->isStatic(/*FreeLeading=*/1))
+    return std::nullopt;
+  llvm::SmallVector<int64_t, 4> Sizes;
+  for (const Dim &Size : llvm::drop_begin(*Type->Dims))
+    Sizes.push_back(Size.size());
+  std::optional<int64_t> Count = numElements(Sizes);
+  return Count && *Count <= int64_t(1) << 40 ? Count : std::nullopt;
 }
 
 /// Erases \p Dead and then what only it used. A node that waits here is looked at again whenever a user of it goes.

@@ -16,6 +16,10 @@ namespace deepshare {
 /// True if one node alone uses \p V, once, and stands in the same graph.
 bool hasOneUse(const Value *V);
 
+/// Elements of \p V for one image; nothing if a size but the batch is not known, or if there are more than 2^40, so
+/// that sums stay far from overflow.
+std::optional<int64_t> elementsOfImage(const Value &V);
+
 /// Given: \p New, a node's output that stands before \p Old and is no graph output, in place of Old's only output.
 /// Execute: New takes Old's uses, its name and its type; Old alone is erased.
 void takePlace(Node &Old, Value *New);

@@ -16,7 +16,8 @@
 //   1. starts, ends, axes, steps and pads are constants, and x has known channels and sizes along one or two spatial
 //   axes,
 //   2. the batch is left alone, and every spatial map has the form above, with the same pad at both ends,
-//   3. all but the last node of the chain have one use.
+//   3. all but the last node of the chain have one use,
+//   4. the kernel and the weights stay small (MaxKernel, MaxWeights).
 // Only chains with a step or a Pad are rewritten: a plain Slice is free everywhere. With all channels in place the
 // convolution is grouped, one channel a group.
 //
@@ -31,6 +32,7 @@
 #include "deepshare/passes/SelectionAsConv.h"
 
 #include "ConstantNode.h"
+#include "ShapeArithmetic.h"
 
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/STLExtras.h"
@@ -56,6 +58,12 @@ struct Window {
 
 } // namespace
 
+/// Positions along an axis, of the source or the result, up to which a map of them is made.
+static constexpr int64_t MaxPositions = 1 << 20;
+/// The largest kernel along an axis, and the most weights of all. Subsampling takes a kernel of 1, and each zero at the
+/// far end takes it 1 further: beyond this the convolution costs more than what it stands for.
+static constexpr int64_t MaxKernel = 32, MaxWeights = 1 << 22;
+
 /// Sizes of all axes of \p V but the first; empty unless known.
 static std::vector<int64_t> innerSizes(const Value *V) {
   std::vector<int64_t> Sizes;
@@ -65,16 +73,12 @@ static std::vector<int64_t> innerSizes(const Value *V) {
   return Sizes;
 }
 
-static std::optional<std::vector<int64_t>> integers(const Value *V) {
-  const Tensor *T = constantTensor(V);
-  if (!T)
-    return std::nullopt;
-  if (T->elementType() == ElementType::Int64)
-    return T->toVector<int64_t>();
-  if (T->elementType() != ElementType::Int32)
-    return std::nullopt;
-  std::vector<int32_t> Narrow = T->toVector<int32_t>();
-  return std::vector<int64_t>(Narrow.begin(), Narrow.end());
+/// Sizes of what is selected.
+static std::vector<int64_t> sizesOf(const Selection &Maps) {
+  std::vector<int64_t> Sizes;
+  for (const AxisMap &Map : Maps)
+    Sizes.push_back(Map.size());
+  return Sizes;
 }
 
 /// The positions that a Slice takes along an axis of \p Size elements, after ONNX's rules of clamping. Backward steps
@@ -84,7 +88,7 @@ static std::optional<AxisMap> slicePositions(int64_t Size, int64_t Start, int64_
     return std::nullopt;
   auto Clamp = [&](int64_t Index) { return std::clamp<int64_t>(Index < 0 ? Index + Size : Index, 0, Size); };
   AxisMap Map;
-  for (int64_t I = Clamp(Start); I < Clamp(End); I += Step)
+  for (int64_t I = Clamp(Start); I < Clamp(End); I += std::min(Step, Size))
     Map.push_back(I);
   return Map.empty() ? std::nullopt : std::optional(Map);
 }
@@ -96,18 +100,20 @@ static AxisMap identity(int64_t Size) {
 }
 
 static std::optional<Selection> sliceSelection(const Node &N, llvm::ArrayRef<int64_t> Sizes) {
-  auto Starts = integers(N.input(1)), Ends = integers(N.input(2));
-  auto Axes = integers(N.input(3)), Steps = integers(N.input(4));
-  if (!Starts || !Ends || Starts->size() != Ends->size() || (N.input(3) && !Axes) || (N.input(4) && !Steps))
+  auto Starts = constantIntegers(N.input(1)), Ends = constantIntegers(N.input(2));
+  auto Axes = constantIntegers(N.input(3)), Steps = constantIntegers(N.input(4));
+  if (!Starts || !Ends || Starts->size() != Ends->size() || (N.input(3) && !Axes) || (N.input(4) && !Steps) ||
+      (Axes && Axes->size() != Starts->size()) || (Steps && Steps->size() != Starts->size()))
     return std::nullopt;
   Selection Maps;
   llvm::transform(Sizes, std::back_inserter(Maps), identity);
   int64_t Rank = Sizes.size() + 1;
+  llvm::SmallDenseSet<int64_t> Seen;
   for (size_t I = 0; I < Starts->size(); ++I) {
     int64_t Axis = Axes ? (*Axes)[I] : I;
     Axis += Axis < 0 ? Rank : 0;
     int64_t Step = Steps ? (*Steps)[I] : 1;
-    if (Axis == 0)
+    if (Axis < 1 || Axis >= Rank || !Seen.insert(Axis).second)
       return std::nullopt;
     auto Map = slicePositions(Sizes[Axis - 1], (*Starts)[I], (*Ends)[I], Step);
     if (!Map)
@@ -118,7 +124,7 @@ static std::optional<Selection> sliceSelection(const Node &N, llvm::ArrayRef<int
 }
 
 static std::optional<Selection> padSelection(const Node &N, llvm::ArrayRef<int64_t> Sizes) {
-  auto Pads = integers(N.input(1));
+  auto Pads = constantIntegers(N.input(1));
   if (!Pads || N.stringAttribute("mode", "constant") != "constant" || N.input(3))
     return std::nullopt;
   if (N.input(2)) {
@@ -132,6 +138,8 @@ static std::optional<Selection> padSelection(const Node &N, llvm::ArrayRef<int64
   Selection Maps;
   for (size_t Axis = 1; Axis < Rank; ++Axis) {
     int64_t Before = (*Pads)[Axis], After = (*Pads)[Rank + Axis];
+    if (std::min(Before, After) < -MaxPositions || std::max(Before, After) > MaxPositions)
+      return std::nullopt;
     AxisMap Map;
     for (int64_t I = -Before; I < Sizes[Axis - 1] + After; ++I)
       Map.push_back(I >= 0 && I < Sizes[Axis - 1] ? I : -1);
@@ -145,14 +153,22 @@ static std::optional<Selection> padSelection(const Node &N, llvm::ArrayRef<int64
 /// What \p N, a Slice or a Pad, takes of its input.
 static std::optional<Selection> selectionOf(const Node &N) {
   std::vector<int64_t> Sizes = innerSizes(N.numInputs() ? N.input(0) : nullptr);
-  if (Sizes.size() != 2 && Sizes.size() != 3)
+  if ((Sizes.size() != 2 && Sizes.size() != 3) || llvm::any_of(Sizes, [](int64_t Size) { return Size > MaxPositions; }))
     return std::nullopt;
   if (N.is("Slice"))
     return sliceSelection(N, Sizes);
   return N.is("Pad") ? padSelection(N, Sizes) : std::nullopt;
 }
 
-/// The window that takes what \p Map does of \p Size elements.
+/// True if \p Map takes a run of neighbours, or a single element.
+static bool isRun(const AxisMap &Map) {
+  for (auto [I, Source] : llvm::enumerate(Map))
+    if (Source < 0 || Source != Map.front() + static_cast<int64_t>(I))
+      return false;
+  return true;
+}
+
+/// The window that takes what \p Map does of \p Size elements; nothing if none does, or only one that is too large.
 static std::optional<Window> windowOf(const AxisMap &Map, int64_t Size) {
   // Two neighbours inside give the stride; with fewer any will do that leads outside at once.
   Window W;
@@ -176,7 +192,7 @@ static std::optional<Window> windowOf(const AxisMap &Map, int64_t Size) {
   W.One = Offset + W.Pad;
   int64_t Largest = Size + 2 * W.Pad - (Last - Offset);
   W.Kernel = std::max(W.One + 1, Largest - W.Stride + 1);
-  return W;
+  return W.Kernel <= MaxKernel ? std::optional(W) : std::nullopt;
 }
 
 namespace {
@@ -208,7 +224,8 @@ private:
     llvm::SmallVector<Node *> Chain = {&Last};
     while (Node *Producer = Chain.back()->input(0)->producer()) {
       std::optional<Selection> Inner = selectionOf(*Producer);
-      if (!Inner || Producer->output()->uses().size() != 1 || Producer->output()->isGraphOutput())
+      if (!Inner || Producer->output()->uses().size() != 1 || Producer->output()->isGraphOutput() ||
+          sizesOf(*Inner) != innerSizes(Producer->output()))
         break;
       for (size_t Axis = 0; Axis < Maps->size(); ++Axis)
         for (int64_t &Source : (*Maps)[Axis])
@@ -218,15 +235,19 @@ private:
     Value *X = Chain.back()->input(0);
     std::vector<int64_t> Sizes = innerSizes(X);
     std::vector<Window> Windows;
-    bool IsPlainSlice = llvm::none_of((*Maps)[0], [](int64_t Source) { return Source < 0; });
+    if (llvm::all_of(Chain, [](const Node *N) { return N->is("Slice"); }) &&
+        llvm::none_of((*Maps)[0], [](int64_t Source) { return Source < 0; }) &&
+        llvm::all_of(llvm::drop_begin(*Maps), isRun))
+      return;
+    int64_t Weights = (*Maps)[0].size() * ((*Maps)[0] == identity(Sizes[0]) ? 1 : Sizes[0]);
     for (size_t Axis = 1; Axis < Sizes.size(); ++Axis) {
       std::optional<Window> W = windowOf((*Maps)[Axis], Sizes[Axis]);
       if (!W)
         return;
-      IsPlainSlice &= W->Stride == 1 && W->Pad == 0;
+      Weights *= W->Kernel;
       Windows.push_back(*W);
     }
-    if (IsPlainSlice && llvm::all_of(Chain, [](const Node *N) { return N->is("Slice"); }))
+    if (Weights > MaxWeights)
       return;
     replace(Last, X, (*Maps)[0], Sizes[0], Windows);
     Graph &G = *X->parent();

@@ -6,6 +6,8 @@
 
 #include "ShapeArithmetic.h"
 
+#include "ConstantNode.h"
+
 #include "llvm/Support/MathExtras.h"
 
 using namespace deepshare;
@@ -75,7 +77,7 @@ std::optional<int64_t> deepshare::fixedDimension(const Value &V, int64_t Axis) {
 }
 
 std::optional<std::vector<int64_t>> deepshare::constantIntegers(const Value *V) {
-  const Tensor *T = V ? V->constant() : nullptr;
+  const Tensor *T = constantTensor(V);
   if (T && T->elementType() == ElementType::Int64)
     return T->toVector<int64_t>();
   if (T && T->elementType() == ElementType::Int32) {
@@ -116,9 +118,9 @@ static std::optional<ShapeTensor> evaluateShape(const Node &N) {
 
 static std::optional<ShapeTensor> evaluateGather(const Node &N, ShapeTensor Data) {
   std::optional<std::vector<int64_t>> Indices = constantIntegers(N.input(1));
-  if (Data.IsScalar || !Indices || N.input(1)->constant()->dims().size() > 1)
+  if (Data.IsScalar || !Indices || constantTensor(N.input(1))->dims().size() > 1)
     return std::nullopt;
-  ShapeTensor Result{Data.Type, N.input(1)->constant()->dims().empty(), {}};
+  ShapeTensor Result{Data.Type, constantTensor(N.input(1))->dims().empty(), {}};
   int64_t Size = Data.Elements.size();
   for (int64_t Index : *Indices) {
     if (Index < -Size || Index >= Size)

@@ -45,16 +45,6 @@ static bool isMonotone(const Node &N) {
   return N.is("Relu") || N.is("Clip");
 }
 
-/// Elements of \p V for one image; nothing if a size but the batch is not known.
-static std::optional<int64_t> elementsOf(const Value *V) {
-  if (!V->type() || !V->type()->Dims || V->type()->Dims->empty() || !V->type()->isStatic(1))
-    return std::nullopt;
-  int64_t Product = 1;
-  for (const Dim &Size : llvm::drop_begin(*V->type()->Dims))
-    Product *= Size.size();
-  return Product;
-}
-
 // MaxPool(f(x)) => f(MaxPool(x))
 static bool sink(Node &Pool) {
   Node *Gate = Pool.input(0)->producer();
@@ -64,7 +54,7 @@ static bool sink(Node &Pool) {
     return reject(Pool, "the gate before it has other users");
   if (Pool.numOutputs() > 1 && !Pool.output(1)->isDead())
     return reject(Pool, "its Indices are used");
-  std::optional<int64_t> Before = elementsOf(Pool.input(0)), After = elementsOf(Pool.output());
+  std::optional<int64_t> Before = elementsOfImage(*Pool.input(0)), After = elementsOfImage(*Pool.output());
   if (!Before || !After || *After >= *Before)
     return reject(Pool, "its output is not known to have fewer elements");
 

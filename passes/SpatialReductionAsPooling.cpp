@@ -7,7 +7,7 @@
 //   ReduceMean <keepdims = 1> (x, axes)  =>  GlobalAveragePool(x)
 //   ReduceMean <keepdims = 0> (x, axes)  =>  Flatten(GlobalAveragePool(x))
 //
-// Legal if the axes, an attribute or a constant operand, are all spatial ones (2, 3, ...) of an x of known rank. The
+// Legal if x holds floats and the axes, an attribute or a constant operand, are all its spatial ones (2, 3, ...). The
 // forms of ReduceMean differ between opsets, and importers know some; GlobalAveragePool has one. The order of summation
 // may differ: equal within rounding.
 //
@@ -17,8 +17,8 @@
 
 #include "deepshare/passes/SpatialReductionAsPooling.h"
 
-#include "ConstantNode.h"
 #include "Rewriting.h"
+#include "ShapeArithmetic.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/Sequence.h"
@@ -42,12 +42,16 @@ public:
   PassStatistics statistics() const override { return {{"reductions made pooling", Changed}}; }
 
 private:
+  static bool isFloat(ElementType Type) {
+    return Type == ElementType::Float32 || Type == ElementType::Float16 || Type == ElementType::Float64 ||
+           Type == ElementType::BFloat16;
+  }
+
   static bool isSpatial(const Node &N) {
     const std::optional<TensorType> &Type = N.input(0)->type();
-    int64_t Rank = Type ? Type->rank().value_or(0) : 0;
-    std::vector<int64_t> Axes = N.intsAttribute("axes");
-    if (const Tensor *Operand = constantTensor(N.input(1)))
-      Axes = Operand->toVector<int64_t>();
+    // Of integers there is no pooling.
+    int64_t Rank = Type && isFloat(Type->Element) ? Type->rank().value_or(0) : 0;
+    std::vector<int64_t> Axes = constantIntegers(N.input(1)).value_or(N.intsAttribute("axes"));
     for (int64_t &Axis : Axes)
       Axis += Axis < 0 ? Rank : 0;
     llvm::sort(Axes);

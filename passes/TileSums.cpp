@@ -11,8 +11,10 @@
 
 using namespace deepshare;
 
-bool deepshare::hasKnownTiles(const Value &X) {
-  return X.type() && X.type()->isStatic(/*FreeLeading=*/1) && X.type()->rank().value_or(0) > 2;
+bool deepshare::hasKnownTiles(const Node &N) {
+  const std::optional<TensorType> &Type = N.input(0)->type();
+  return Type && Type->isStatic(/*FreeLeading=*/1) && Type->rank().value_or(0) > 2 &&
+         static_cast<int64_t>(N.intsAttribute("block").size()) == *Type->rank() - 2;
 }
 
 Value *deepshare::insertIntegers(Graph &G, llvm::ArrayRef<int64_t> Values, const llvm::Twine &Name) {
@@ -20,7 +22,7 @@ Value *deepshare::insertIntegers(Graph &G, llvm::ArrayRef<int64_t> Values, const
 }
 
 Value *deepshare::insertTileSums(Graph::iterator Before, Value *X, int64_t Block, const llvm::Twine &Name) {
-  assert(hasKnownTiles(*X) && "tiles of unknown sizes");
+  assert(X->type() && X->type()->isStatic(/*FreeLeading=*/1) && "tiles of unknown sizes");
   Graph &G = *Before->parent();
   llvm::ArrayRef<Dim> Dims = *X->type()->Dims;
   TensorType Type = {X->type()->Element, Shape{Dims[0], Dims[1]}};

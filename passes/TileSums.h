@@ -11,8 +11,9 @@
 
 namespace deepshare {
 
-/// True if insertTileSums can work on \p X: its channels and spatial sizes are known.
-bool hasKnownTiles(const Value &X);
+/// True if insertTileSums can work on the input of \p N, a DReLU of tiles: its channels and spatial sizes are known,
+/// and the blocks are as many as the latter.
+bool hasKnownTiles(const Node &N);
 
 /// Inserts before \p Before the sums of \p X over tiles of \p Block elements along every spatial axis. A sum has the
 /// sign of the mean and costs no truncation in fixed point; zeros fill the tiles at the far border, which changes no

@@ -46,7 +46,7 @@ Expected<Budget> deepshare::parseBudget(StringRef Text) {
           .Case("s", {{BudgetUnit::Seconds, 1}})
           .Case("ms", {{BudgetUnit::Seconds, 1e-3}})
           .Default(std::nullopt);
-  if (!Scale)
+  if (!Scale || !(Number > 0))
     return Fail();
   return Budget{Scale->first, false, Number * Scale->second};
 }

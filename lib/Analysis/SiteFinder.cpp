@@ -129,6 +129,17 @@ bool SiteFinder::isSecretFloat(const Value *V) const {
 // Sites
 //===----------------------------------------------------------------------===//
 
+/// Bounds that no network comes near. Counts stay far from overflow, and there is room for an entry a channel or
+/// position along an axis.
+static bool isPlausible(ArrayRef<Dim> Dims) {
+  constexpr int64_t MaxSize = int64_t(1) << 24, MaxElements = int64_t(1) << 40;
+  int64_t Elements = 1;
+  return llvm::all_of(Dims, [&](const Dim &Size) {
+    return !Size.isFixed() ||
+           (Size.size() <= MaxSize && (Elements *= std::max<int64_t>(Size.size(), 1)) <= MaxElements);
+  });
+}
+
 Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, ElementCost PerElement) {
   Value *Output = N.output();
   const TensorType *Type = typeOf(Output);
@@ -139,6 +150,9 @@ Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, E
                      Output->name() + "' is " + (Type ? Type->str() : std::string("unknown")) +
                      ", expected all sizes but the batch to be known");
   ArrayRef<Dim> Dims = *Type->Dims;
+  if (!isPlausible(Dims))
+    return makeError("node '" + N.displayName() + "' (" + N.opType() + "): the shape of its output '" + Prefix +
+                     Output->name() + "' is " + Type->str() + ", expected sizes of at most 2^24 and 2^40 elements");
   GateSite Site;
   Site.Name = Prefix + Output->name().str();
   Site.Kind = Kind;

@@ -128,6 +128,15 @@ Expected<CostModel> deepshare::loadCostModel(StringRef NameOrPath) {
   return parseCostModel(*Text, NameOrPath);
 }
 
+std::string deepshare::costModelText(const CostModel &Model) {
+  const LinearCost &L = Model.Linear;
+  std::string Text = std::to_string(Model.RingBits);
+  for (const OperationCost *Cost : {&Model.DReLU, &Model.Mux, &Model.Truncation})
+    Text += fmt::format(" {}/{}", Cost->Bytes, Cost->Rounds);
+  return Text + fmt::format(" {}/{}/{}/{}/{}/{} {}", L.BytesPerInput, L.BytesPerUnrolled, L.BytesPerWeight,
+                            L.BytesPerOutput, L.BytesFixed, L.Rounds, Model.BytesFixed);
+}
+
 //===----------------------------------------------------------------------===//
 // Networks
 //===----------------------------------------------------------------------===//

@@ -31,7 +31,7 @@ llvm::Expected<Bytes> unpack(llvm::StringRef Path) {
   auto Unpacked = std::make_shared<std::vector<char>>();
   constexpr size_t Step = 1 << 20;
   // The largest published idx file (EMNIST) has 0.6 GB.
-  constexpr size_t Limit = size_t(4) << 30;
+  constexpr size_t Limit = size_t(1) << 30;
   size_t Size = 0;
   for (;;) {
     Unpacked->resize(Size + Step);
@@ -44,7 +44,7 @@ llvm::Expected<Bytes> unpack(llvm::StringRef Path) {
     if (static_cast<size_t>(Got) < Step)
       break;
     if (Size > Limit)
-      return fileError(Path, "unpacks to more than 4 GiB; unpack it, so that it can be mapped");
+      return fileError(Path, "unpacks to more than 1 GiB; unpack it, so that it can be mapped");
   }
   // gzread reports a file that ends early as a short read with an error on the side.
   int Code = Z_OK;
@@ -122,7 +122,7 @@ llvm::Expected<std::unique_ptr<ImageSet>> data::openIdx(llvm::StringRef Path, co
   Records R;
   R.Path = Path.str();
   R.Shape = {1, Images->Shape[1], Images->Shape[2]};
-  R.Stride = Images->Shape[1] * Images->Shape[2];
+  R.Stride = Images->Shape[0] ? Images->Elements.Data.size() / Images->Shape[0] : 0;
   R.Chunks = {{Images->Elements.Data.data(), static_cast<uint64_t>(Images->Shape[0])}};
   R.Owners = {Images->Elements.Owner};
   if (std::string LabelsPath = labelsBeside(Path); !LabelsPath.empty()) {

@@ -46,6 +46,9 @@ llvm::Error list(llvm::StringRef Folder, std::vector<std::string> &Images, std::
   return llvm::Error::success();
 }
 
+/// Pixels that an image may have: JPEG's largest size takes minutes to decode, from a file of a few bytes.
+constexpr int64_t MaxPixels = 1 << 26;
+
 struct ImageSize {
   int Height, Width;
   friend bool operator==(const ImageSize &, const ImageSize &) = default;
@@ -67,6 +70,9 @@ llvm::Expected<ImageSize> readSize(const std::string &Path) {
   int Channels;
   if (!stbi_info(Path.c_str(), &Size.Width, &Size.Height, &Channels))
     return decodeError(Path);
+  if (int64_t(Size.Width) * Size.Height > MaxPixels)
+    return fileError(Path, "expected at most " + llvm::Twine(MaxPixels) + " pixels, got " + llvm::Twine(Size.Height) +
+                               "x" + llvm::Twine(Size.Width));
   return Size;
 }
 
@@ -97,6 +103,10 @@ private:
       return File.takeError();
     if (File->Data.size() > INT_MAX)
       return fileError(Path, "is too large for an image");
+    // The file may have changed since the set was opened.
+    llvm::Expected<ImageSize> Now = readSize(Path.str());
+    if (!Now)
+      return Now.takeError();
     ImageSize Got;
     int Channels;
     std::unique_ptr<stbi_uc, void (*)(void *)> Pixels(

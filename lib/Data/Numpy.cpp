@@ -256,6 +256,9 @@ llvm::Expected<std::unique_ptr<ImageSet>> makeArraySet(llvm::StringRef Path, con
   return makeRecordSet(std::move(R), Norm);
 }
 
+/// Bytes up to which an array may be as compressed as it likes.
+constexpr uint64_t LargestUnpacked = 1 << 30;
+
 /// An open .npz archive.
 class Archive {
 public:
@@ -290,6 +293,10 @@ public:
     if (zip_stat_index(Zip.get(), Index, 0, &Stat) != 0 || !(Stat.valid & ZIP_STAT_SIZE) ||
         !(Stat.valid & ZIP_STAT_COMP_SIZE))
       return fileError(Member, "the archive does not tell the size");
+    // What zeros compress to fills any memory, and no images compress so well.
+    if (Stat.size > LargestUnpacked && Stat.size / 100 > Stat.comp_size)
+      return fileError(Member, "unpacks to " + llvm::Twine(Stat.size) + " bytes from " + llvm::Twine(Stat.comp_size) +
+                                   "; save the array as .npy, which is mapped instead of read");
     // Deflate makes at most 1032 bytes of one: a size beyond that is a lie, found before memory is asked for.
     if (Stat.size / 1032 > Stat.comp_size)
       return fileError(Member, "claims " + llvm::Twine(Stat.size) + " bytes from " + llvm::Twine(Stat.comp_size) +

@@ -41,10 +41,14 @@ static void takeTypes(Graph &G, const GraphProto &P) {
     const NodeProto &NP = P.node(NodeIndex++);
     llvm::SmallVector<const GraphProto *, 2> Bodies;
     for (const AttributeProto &A : NP.attribute()) {
+      // A graph beside a reference, or in an attribute of another type, is none of the IR's.
+      if (!A.ref_attr_name().empty())
+        continue;
       if (A.type() == AttributeProto::GRAPH && A.has_g())
         Bodies.push_back(&A.g());
-      for (const GraphProto &Body : A.graphs())
-        Bodies.push_back(&Body);
+      if (A.type() == AttributeProto::GRAPHS)
+        for (const GraphProto &Body : A.graphs())
+          Bodies.push_back(&Body);
     }
     llvm::SmallVector<Graph *, 2> Subgraphs = N.subgraphs();
     assert(Bodies.size() == Subgraphs.size() && "the exporter writes every subgraph");

@@ -22,7 +22,7 @@ inline constexpr char MarkPlace = '=', MarkWhole = '+';
 llvm::Expected<std::unique_ptr<Model>> importModel(ModelProto &P, const TensorSource &Source);
 
 /// An error that names the node if one lacks an operand that its operator, of the imported opset, cannot do without, or
-/// has a window, stride or tile of no size.
+/// has a window, stride or tile of no size; and one that names the function if calls go on without end.
 llvm::Error checkNodes(Model &M);
 
 } // namespace deepshare::onnx

@@ -128,7 +128,7 @@ Error PlanParser::parseSite(const llvm::json::Value &V) {
   int64_t Positions = 1;
   for (const llvm::json::Value &Size : Reader.array("spatial")) {
     int64_t Number = Size.getAsInteger().value_or(0);
-    if (Number < 1 || Number > MaxSize || (Positions *= Number) > MaxPositions) {
+    if (Number < 1 || Number > MaxSize || llvm::MulOverflow(Positions, Number, Positions) || Positions > MaxPositions) {
       Reader.fail("'spatial': expected sizes of at least 1 and at most 2^40 positions in all");
       break;
     }

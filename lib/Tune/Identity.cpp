@@ -23,14 +23,29 @@ static constexpr uint64_t SampledImages = 64;
 
 static std::string hexOf(llvm::SHA256 &Hash) { return llvm::toHex(Hash.final(), /*LowerCase=*/true); }
 
+/// Adds the weights of a graph: its initialisers, and the tensors that nodes hold.
+static void addTensors(const Graph &G, llvm::SHA256 &Hash) {
+  auto Add = [&](const Tensor &T) { Hash.update(llvm::StringRef(T.bytes().data(), T.bytes().size())); };
+  for (const Value *Init : G.initializers())
+    if (const Tensor *T = Init->initializer())
+      Add(*T);
+  for (const Node &N : G) {
+    for (const Attribute &A : N.attributes())
+      if (const auto *T = std::get_if<Tensor>(&A.Value))
+        Add(*T);
+    for (const Graph *Inner : N.subgraphs())
+      addTensors(*Inner, Hash);
+  }
+}
+
 static std::string modelIdentity(const Model *M) {
   if (!M)
     return "none";
   llvm::SHA256 Hash;
   Hash.update(structureFingerprint(*M));
-  for (const Value *Init : M->graph().initializers())
-    if (const Tensor *T = Init->initializer())
-      Hash.update(llvm::StringRef(T->bytes().data(), T->bytes().size()));
+  addTensors(M->graph(), Hash);
+  for (const Function &F : M->functions())
+    addTensors(*F.Body, Hash);
   return hexOf(Hash);
 }
 

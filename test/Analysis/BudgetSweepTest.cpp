@@ -49,7 +49,7 @@ protected:
     Options.Planner.Cost.DReLU = {100, 8};
     Options.Planner.Cost.Mux = {10, 1};
     Options.Strategies = {Strategy::Full, Strategy::Linear};
-    for (const char *Text : {"100%", "50%", "25%", "0"})
+    for (const char *Text : {"100%", "50%", "25%", "0%"})
       Options.Budgets.push_back(llvm::cantFail(parseBudget(Text)));
   }
 

@@ -566,7 +566,7 @@ TEST(Budget, Parses) {
   Is("50%bytes", BudgetUnit::Bytes, true, 0.5);
   Is("1.5s", BudgetUnit::Seconds, false, 1.5);
   Is("20ms", BudgetUnit::Seconds, false, 0.02);
-  for (const char *Bad : {"", "-3", "abc", "50 %", "101%", "1e3", "nan", "5XB", "%", "1.2.3"})
+  for (const char *Bad : {"", "-3", "abc", "50 %", "101%", "1e3", "nan", "5XB", "%", "1.2.3", "0", "0MB", "0s"})
     EXPECT_THAT(llvm::toString(parseBudget(Bad).takeError()), HasSubstr("expected a percentage of at most 100")) << Bad;
 }
 

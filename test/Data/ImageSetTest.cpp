@@ -311,6 +311,12 @@ std::string cifar(std::vector<std::string> Labels) {
   return Result;
 }
 
+TEST(Idx, NoImagesOfImpossibleSizes) {
+  TemporaryFolder Folder;
+  std::string Path = Folder.write("images-idx3-ubyte", idx({0, 0xffffffff, 0xffffffff}, ""));
+  EXPECT_ERROR(Path, "holds no images");
+}
+
 TEST(Cifar, FilesAndFolders) {
   TemporaryFolder Folder;
   std::string First = Folder.write("b/data_batch_1.bin", cifar({"\x03", "\x09"}));

@@ -196,6 +196,35 @@ TEST(Import, NodesHaveWhatTheirOperatorsNeed) {
             "test.onnx: node 'Y' (MaxPool): attribute 'strides': expected sizes of at least 1, got 0");
 }
 
+TEST(Import, TilesAreSquare) {
+  std::string Text = "<ir_version: 10, opset_import: [\"\" : 18, \"ai.deepshare\" : 1]>\n"
+                     "g (float[N,4,8,8] X) => (bool Y) { Y = ai.deepshare.DReLU:block<block = [2, 4]>(X) }";
+  EXPECT_EQ(messageOf(parseModelText(Text, "test.onnx")),
+            "test.onnx: node 'Y' (DReLU): attribute 'block': expected the same size along every axis, got [2, 4]");
+}
+
+// Functions F0 .. F<Count-1>, each of which calls the next twice, and the last \p Last.
+static std::string callsText(unsigned Count, const std::string &Last) {
+  std::string Text =
+      "<ir_version: 10, opset_import: [\"\" : 17, \"d\" : 1]>\ng (float X) => (float Y) { Y = d.F0(X) }\n";
+  for (unsigned I = 0; I < Count; ++I) {
+    std::string Next = I + 1 < Count ? "d.F" + std::to_string(I + 1) : Last;
+    Text += "<domain: \"d\", opset_import: [\"\" : 17, \"d\" : 1]>\nF" + std::to_string(I) +
+            " (x) => (y) { h = " + Next + "(x) y = " + Next + "(h) }\n";
+  }
+  return Text;
+}
+
+TEST(Import, CallsWithoutEnd) {
+  EXPECT_EQ(messageOf(parseModelText(callsText(3, "Relu"), "test.onnx")), "no error");
+  EXPECT_EQ(messageOf(parseModelText(callsText(3, "d.F1"), "test.onnx")),
+            "test.onnx: function 'd.F1' calls itself, directly or through others");
+  EXPECT_THAT(messageOf(parseModelText(callsText(64, "Relu"), "test.onnx")),
+              HasSubstr("expected at most 4194304 nodes with all functions called, got more"));
+  EXPECT_THAT(messageOf(parseModelText(callsText(200, "Relu"), "test.onnx")),
+              HasSubstr("is called more than 100 calls deep"));
+}
+
 TEST(Import, DeepNesting) {
   GraphProto Body = sample().graph();
   for (int I = 0; I < 60; ++I) {

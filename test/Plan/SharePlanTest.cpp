@@ -206,6 +206,13 @@ TEST(SharePlan, NoTruncatedOrMutatedTextCrashes) {
   }
 }
 
+TEST(SharePlan, PositionsDoNotOverflow) {
+  std::string Text = R"({"format": "deepshare-plan", "version": 1, "model": "", "note": "", "sites": [
+    {"name": "a", "spatial": [2147483648, 512, 2147483648], "channels": [{"slope": 1}]}]})";
+  EXPECT_EQ(llvm::toString(parseSharePlan(Text, "plan.json").takeError()),
+            "plan.json: site 0 'a': 'spatial': expected sizes of at least 1 and at most 2^40 positions in all");
+}
+
 TEST(SharePlan, PositionsMap) {
   EXPECT_TRUE(positionsMap({}, {}));
   EXPECT_TRUE(positionsMap({8, 8}, {8, 8}));

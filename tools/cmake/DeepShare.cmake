@@ -30,13 +30,23 @@ if(DEEPSHARE_SANITIZE)
   target_compile_options(deepshare-options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
     -fno-omit-frame-pointer -Wno-maybe-uninitialized)
   target_link_options(deepshare-options INTERFACE -fsanitize=address,undefined)
+  # The fuzzers of test/fuzz are part of this build: the code that they steer by says where it goes. GCC has no more to
+  # say than "here"; Coverage.cpp makes of it what libFuzzer counts.
+  set(DEEPSHARE_COVERAGE -fsanitize-coverage=trace-pc,trace-cmp)
+  add_library(deepshare-coverage STATIC ${PROJECT_SOURCE_DIR}/test/fuzz/Coverage.cpp)
+  target_link_options(deepshare-options INTERFACE -Wl,--wrap=__sanitizer_cov_trace_pc)
+  target_link_libraries(deepshare-options INTERFACE deepshare-coverage)
 endif()
 
-# deepshare_library(NAME source... [LINK library...]): the static library DeepShareNAME of the folder it is called in.
+# deepshare_library(NAME source... [LINK library...] [FUZZED]): the static library DeepShareNAME of the folder it is
+# called in. FUZZED: fuzzers steer by its code.
 function(deepshare_library name)
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "FUZZED" "" "LINK" ${ARGN})
   add_library(DeepShare${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(DeepShare${name} PUBLIC deepshare-options ${ARG_LINK})
+  if(ARG_FUZZED)
+    target_compile_options(DeepShare${name} PRIVATE ${DEEPSHARE_COVERAGE})
+  endif()
 endfunction()
 
 # deepshare_tool(NAME source... [LINK library...]): an executable in build/bin.

@@ -126,6 +126,11 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
     if (!Parsed)
       return Parsed.takeError();
     Passes = std::move(*Parsed);
+    if (!Passes->contains("plan-gates") && Options.Plan.empty() && jobOf(Options) != SweepJob)
+      for (auto [Flag, Value] :
+           {std::pair("save-plan", &Options.SavePlan), {"report", &Options.Report}, {"remarks", &Options.Remarks}})
+        if (!Value->empty())
+          return makeError(llvm::Twine("--") + Flag + ": there is no plan: no pass of '" + Text + "' is plan-gates");
     if (llvm::Error E = fillContext(Options, Context, Images))
       return E;
   }

@@ -133,11 +133,8 @@ llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Co
 
 llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, const PassContext &Context,
                                     llvm::raw_ostream &Out, llvm::raw_ostream &Log) {
-  if (!Context.Plan) {
-    if (!Options.SavePlan.empty() || !Options.Report.empty() || !Options.Remarks.empty())
-      return llvm::createStringError("there is no plan to save, report or remark on: the pipeline has no plan-gates");
+  if (!Context.Plan)
     return llvm::Error::success();
-  }
   if (std::string PlanPath = planPath(Options); !PlanPath.empty())
     if (llvm::Error E = writeSharePlan(*Context.Plan, PlanPath))
       return E;

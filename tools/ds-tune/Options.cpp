@@ -47,6 +47,9 @@ static llvm::Error checkBudgets(const TuneOptions &Options) {
     llvm::Expected<Budget> Parsed = parseBudget(Text);
     if (!Parsed)
       return llvm::createStringError("--budget-schedule: " + llvm::toString(Parsed.takeError()));
+    if (Parsed->Unit == BudgetUnit::Seconds)
+      return llvm::createStringError("--budget-schedule: budget " + Text +
+                                     " is a time, which only a network tells; give DReLUs or bytes (50%, 12MB)");
     if (Before && Before->Unit == Parsed->Unit && Before->IsFraction == Parsed->IsFraction &&
         Parsed->Amount > Before->Amount)
       return llvm::createStringError("--budget-schedule: budget " + Text + " is more than the one before");

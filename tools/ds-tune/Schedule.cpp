@@ -47,6 +47,8 @@ public:
   llvm::Expected<Stages> run() {
     Canonical = Original.clone();
     PassContext Context;
+    if (llvm::Error E = loadCostModel(Options.CostModel).moveInto(Cost))
+      return E;
     if (llvm::Error E = runPasses("canonicalize", *Canonical, Context))
       return E;
     for (size_t Stage = 0; Stage < Options.Budgets.size(); ++Stage) {
@@ -81,9 +83,10 @@ private:
       return Plan.takeError();
     // The note tells one run's stages from another's.
     if (Plan->Note != note(Stage))
-      return llvm::createStringError(fmt::format("{}: is a stage of a training with another model or other options; "
-                                                 "remove it to start anew, or give another checkpoint file",
-                                                 Files.Plan));
+      return llvm::createStringError(
+          fmt::format("{}: is a stage of a training with another model, teacher or cost model, or other images or "
+                      "options; remove it to start anew, or give another checkpoint file",
+                      Files.Plan));
     Result.Tuned = std::move(*Tuned);
     Result.Plan = std::move(*Plan);
     return true;
@@ -100,10 +103,7 @@ private:
     Context.Images = &Images;
     Context.Seed = Options.Training.Seed;
     Context.Progress = Report.Planning;
-    llvm::Expected<CostModel> Cost = loadCostModel(Options.CostModel);
-    if (!Cost)
-      return Cost.takeError();
-    Context.Cost = std::move(*Cost);
+    Context.Cost = Cost;
     std::string Text = fmt::format("observe-gates,plan-gates{{budget='{}' strategy='{}'}},share-gates",
                                    Options.Budgets[Stage], Options.Strategy);
     if (llvm::Error E = runPasses(Text, *Result.Tuned, Context))
@@ -160,6 +160,7 @@ private:
     if (Identity.empty()) {
       llvm::SHA256 Hash;
       Hash.update(trainingIdentity(*Canonical, &Teacher, Images, Options.Training));
+      Hash.update(costModelText(Cost));
       Identity = llvm::toHex(Hash.final(), /*LowerCase=*/true);
     }
     std::string Budgets;
@@ -173,6 +174,7 @@ private:
   const ImageSet &Images;
   const TuneOptions &Options;
   const StageReport &Report;
+  CostModel Cost;
   std::unique_ptr<Model> Canonical;
   std::string Identity;
   Stages Result;

@@ -61,6 +61,8 @@ std::string networkText(const Network &N);
 llvm::Expected<CostModel> parseCostModel(llvm::StringRef Json, llvm::StringRef Name);
 /// A cost model by the name of one that is built in, or by path.
 llvm::Expected<CostModel> loadCostModel(llvm::StringRef NameOrPath);
+/// All prices of a model, in one line; equal for models that price alike, whatever their names and sources.
+std::string costModelText(const CostModel &Model);
 /// Names of the built-in models, sorted.
 std::vector<std::string> builtinCostModels();
 

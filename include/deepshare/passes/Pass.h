@@ -166,6 +166,9 @@ public:
   /// Appends a pass that messages call \p Name.
   void add(llvm::StringRef Name, std::unique_ptr<Pass> P, PassEffect Effect = PassEffect::Exact);
 
+  /// True if a pass of this name runs.
+  bool contains(llvm::StringRef Name) const;
+
   /// Runs the passes in order; returns whether one of them changed the model. Errors name the pass.
   llvm::Expected<bool> run(Model &M, PassContext &Context, const PipelineOptions &Options = {});
 
