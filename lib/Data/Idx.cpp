@@ -31,7 +31,7 @@ llvm::Expected<Bytes> unpack(llvm::StringRef Path) {
   auto Unpacked = std::make_shared<std::vector<char>>();
   constexpr size_t Step = 1 << 20;
   // The largest published idx file (EMNIST) has 0.6 GB.
-  constexpr size_t Limit = size_t(1) << 30;
+  constexpr size_t Limit = size_t(1) << 30, FreeSize = size_t(1) << 26;
   size_t Size = 0;
   for (;;) {
     Unpacked->resize(Size + Step);
@@ -43,6 +43,9 @@ llvm::Expected<Bytes> unpack(llvm::StringRef Path) {
     Size += Got;
     if (static_cast<size_t>(Got) < Step)
       break;
+    // No images pack so well, but zeros that fill memory do.
+    if (Size > FreeSize && static_cast<z_off_t>(Size / 100) > gzoffset(File.get()))
+      return fileError(Path, "unpacks to more than 100 times its size");
     if (Size > Limit)
       return fileError(Path, "unpacks to more than 1 GiB; unpack it, so that it can be mapped");
   }

@@ -81,8 +81,8 @@ TEST_F(BudgetSweepTest, PlansEveryBudgetWithEveryStrategy) {
     EXPECT_EQ(Point.Cost.Gates.DReLUs, countDReLUs(Plan));
     EXPECT_EQ(Plan.Note, "strategy " + Point.Strategy + ", budget " + Point.Budget + ", 7 images, seed 0");
   }
-  EXPECT_THAT(Names, testing::ElementsAre("full 100%", "full 50%", "full 25%", "full 0", "linear 100%", "linear 50%",
-                                          "linear 25%", "linear 0"));
+  EXPECT_THAT(Names, testing::ElementsAre("full 100%", "full 50%", "full 25%", "full 0%", "linear 100%", "linear 50%",
+                                          "linear 25%", "linear 0%"));
   // Each half channel is worth a quarter of its sum; the channels with most to lose keep their gates.
   const CurvePoint *Linear = &Sweep.Curve.Points[4];
   EXPECT_EQ(Linear[0].Loss, 0);

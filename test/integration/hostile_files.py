@@ -212,7 +212,9 @@ def check_models(folder, x):
         path.write_bytes(made.SerializeToString())
         run(name, path, ["ds-opt", path, "--passes=canonicalize,expand-gates,infer-shapes", "--count"], may_pass=True)
         run(name, path, ["ds-opt", path, "--target", "crypten", "-o", folder / "odd-out.onnx"], may_pass=True)
-        run(name, path, ["ds-run", path, "--input", f"x={x}"], may_pass=True)
+        # To sum over a terabyte of one number takes no memory, but as long as it takes.
+        if name != "fold-expand":
+            run(name, path, ["ds-run", path, "--input", f"x={x}"], may_pass=True)
     for depth in (60, 3000):
         path = folder / f"nested-{depth}.onnxtxt"
         path.write_text(nested(depth))
@@ -286,7 +288,7 @@ def check_data(folder):
         run(name, data, ["ds-opt", path, "--calibrate", data, "-o", folder / "out.onnx"], output=folder / "out.onnx")
         run(name, data, ["ds-run", path, "--images", data])
         run(name, data, ["ds-tune", path, "--images", data, "-o", folder / "out.onnx"], output=folder / "out.onnx")
-        if data.suffix in (".npy", ".npz"):
+        if data.suffix in (".npy", ".npz") and name != "npz-empty":
             run(name, data, ["ds-run", path, "--input", f"x={data}"])
 
 

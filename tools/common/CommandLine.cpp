@@ -11,6 +11,8 @@
 #include "llvm/Support/CommandLine.h"
 #include "llvm/Support/raw_ostream.h"
 
+#include <csignal>
+
 using namespace deepshare;
 namespace cl = llvm::cl;
 
@@ -38,6 +40,9 @@ static std::string tidy(llvm::StringRef Tool, llvm::StringRef Messages) {
 }
 
 llvm::Error deepshare::parseOptions(llvm::StringRef Tool, llvm::StringRef Overview, int Argc, const char *const *Argv) {
+  // A file that may not grow (ulimit -f) is an error of writing like a full disk, not the crash that LLVM's handler
+  // says.
+  std::signal(SIGXFSZ, SIG_IGN);
   std::string Messages, Name = Tool.str();
   llvm::raw_string_ostream Errors(Messages);
   // A fixed program name keeps messages the same wherever the binary lies.
