@@ -272,7 +272,7 @@ def image_sets(folder):
     yield "cifar-cut", folder / "cut.bin"
     (folder / "labels.bin").write_bytes(b"\xff" * 3073)
     yield "cifar-labels", folder / "labels.bin"
-    for name, data in (("large", png(16000, 16000)), ("cut", png(4, 4)[:40]), ("none", b""), ("no-image", b"GIF89a")):
+    for name, data in (("large", png(16000, 16000)), ("cut", png(4, 4)[:20]), ("none", b""), ("no-image", b"GIF89a")):
         (folder / f"{name}-images").mkdir()
         (folder / f"{name}-images" / "a.png").write_bytes(data)
         yield f"png-{name}", folder / f"{name}-images"
