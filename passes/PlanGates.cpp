@@ -65,19 +65,25 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
       return Parsed.takeError();
     Connection = *Parsed;
   }
+  llvm::StringRef Amplify = Given.get("amplify");
+  if (Amplify != "on" && Amplify != "off")
+    return llvm::createStringError("option 'amplify': expected on or off, got '" + Amplify + "'");
+  Options.Amplify = Amplify == "on";
   Options.Limit = *Limit;
   Options.Search = *Search;
   return std::make_unique<PlanGates>(std::move(Options), Connection);
 }
 
 PassInfo deepshare::planGatesPass() {
-  return {.Name = "plan-gates",
-          .Contract = "Searches the share plan of least loss under a budget, from what observe-gates measured; changes "
-                      "nothing.",
-          .Options = {{"budget", "50%", "what gates may cost: 50%, 94208 (DReLUs), 12MB, 50%bytes, 1.5s, 50%s"},
-                      {"strategy", "full", "full, own, uniform, linear, kmedoids, blocks or random"},
-                      {"network", "", "for budgets in seconds: lan, wan or 20ms,100Mbps; empty: that of --network"}},
-          .Create = create,
-          .Alias = {},
-          .Effect = PassEffect::Exact};
+  return {
+      .Name = "plan-gates",
+      .Contract = "Searches the share plan of least loss under a budget, from what observe-gates measured; changes "
+                  "nothing.",
+      .Options = {{"budget", "50%", "what gates may cost: 50%, 94208 (DReLUs), 12MB, 50%bytes, 1.5s, 50%s"},
+                  {"strategy", "full", "full, own, uniform, linear, kmedoids, blocks or random"},
+                  {"amplify", "on", "count a site's errors as noise over the signal that they leave; off: sum them"},
+                  {"network", "", "for budgets in seconds: lan, wan or 20ms,100Mbps; empty: that of --network"}},
+      .Create = create,
+      .Alias = {},
+      .Effect = PassEffect::Exact};
 }

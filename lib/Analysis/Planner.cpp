@@ -130,6 +130,7 @@ public:
         FirstChannel.push_back(NumChannels);
         Sites.push_back(&Site);
         Outcomes.Sites.emplace_back(Site.Channels);
+        Amplification.push_back(1);
         NumChannels += Site.Channels;
       } else {
         IndexOf.push_back(~0u);
@@ -161,6 +162,9 @@ private:
   void addPool(const GateSite &Site, const std::optional<PoolMoments> &Moments);
   void offerPools(SearchProblem &Problem) const;
   void readPools(ArrayRef<SearchChoice> Choices, SharePlan &Plan);
+  double lostShare(unsigned Site) const;
+  double totalLoss() const;
+  PlanResult planOnce(double Limit);
 
   const GateStatistics &Statistics;
   const PlannerOptions &Options;
@@ -171,8 +175,8 @@ private:
   std::vector<unsigned> FirstChannel;
   unsigned NumChannels = 0;
   std::vector<PoolChoice> Pools;
-  double Loss = 0;
-  PlanOutcomes Outcomes; ///< losses only
+  std::vector<double> Amplification; ///< of Sites: how much a loss there counts in the search
+  PlanOutcomes Outcomes;             ///< losses only
 };
 
 } // namespace
@@ -228,7 +232,6 @@ void Planner::readPools(ArrayRef<SearchChoice> Choices, SharePlan &Plan) {
   for (auto [Pool, Choice] : llvm::zip_equal(Pools, Choices))
     if (Choice.Gate < 0) {
       Plan.AveragePools.push_back({Pool.Site->Name, Pool.Average.Scale});
-      Loss += Pool.Average.Loss;
       Outcomes.AveragePools.push_back(Pool.Average.Loss);
     }
 }
@@ -341,7 +344,8 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
       for (const Fit &F : Without.back()) {
         bool IsDear = needsTruncation({std::nullopt, F.On, F.Off}, Sites[I]->FoldsScale);
         // Hard sharing by agreement of bits has no linear channels unless there is no gate at all.
-        float Searched = Options.Search == Strategy::KMedoids ? 1e6f * (1 + Channel.WithoutGate.size()) : F.Loss;
+        float Searched =
+            Options.Search == Strategy::KMedoids ? 1e6f * (1 + Channel.WithoutGate.size()) : F.Loss * Amplification[I];
         Channel.WithoutGate.push_back({Searched, IsDear ? Positions * Price.Truncation : 0});
       }
     }
@@ -379,7 +383,7 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
       for (unsigned P = 0; P < Site.Channels; ++P)
         for (unsigned C = 0; C < Channels; ++C)
           if (isOfferedChannel(Pair, C, P))
-            Losses.push_back(searchedLoss(Pair, C, P, Cheap || !Options.AffineSlopes));
+            Losses.push_back(Amplification[R] * searchedLoss(Pair, C, P, Cheap || !Options.AffineSlopes));
     }
     const float *Dear = Storage.back().data(), *CheapLosses = HasDear ? Storage[Storage.size() - 2].data() : nullptr;
     for (unsigned P = 0; P < Site.Channels; ++P) {
@@ -426,7 +430,6 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
       }
       Channel.On = Slopes.On;
       Channel.Off = Slopes.Off;
-      Loss += Slopes.Loss;
       Outcomes.Sites[I][C].Loss = Slopes.Loss;
     }
   }
@@ -467,8 +470,30 @@ PlanOutcomes Planner::outcomes(const SharePlan &Plan) const {
   return Result;
 }
 
-PlanResult Planner::plan(double Limit) {
+/// What a site's channels lose, of what is lost without them.
+double Planner::lostShare(unsigned Site) const {
+  double Lost = 0, All = 0;
+  for (auto [C, Outcome] : llvm::enumerate(Outcomes.Sites[Site])) {
+    Lost += Outcome.Loss;
+    All += fitsWithout(Site, C)[1].Loss;
+  }
+  // Not 1, where nothing is left to set noise against.
+  return All > 0 ? std::min(Lost / All, 0.95) : 0;
+}
+
+double Planner::totalLoss() const {
+  double Total = 0;
+  for (unsigned I = 0; I < Sites.size(); ++I)
+    for (const ChannelOutcome &Outcome : Outcomes.Sites[I])
+      Total += Outcome.Loss / (Options.Amplify ? 1 - lostShare(I) : 1);
+  for (double Lost : Outcomes.AveragePools)
+    Total += Lost;
+  return Total;
+}
+
+PlanResult Planner::planOnce(double Limit) {
   PlanResult Result;
+  Outcomes.AveragePools.clear();
   for (const GateSite *Site : Sites)
     Result.Plan.Sites.push_back(emptyPlan(*Site));
   if (isGlobal()) {
@@ -485,8 +510,30 @@ PlanResult Planner::plan(double Limit) {
       Left = Limit - price(Result.Plan);
     }
   }
-  Result.Loss = Loss;
+  Result.Loss = totalLoss();
+  Result.Outcomes = Outcomes;
   return Result;
+}
+
+/// L / (1 - L / E) is not a sum over channels: around a plan it has the slope 1 / (1 - L / E)^2 in the site's loss, by
+/// which the next plan weighs the site, halfway from the last weight (in logarithms), or it would go to and fro.
+PlanResult Planner::plan(double Limit) {
+  PlanResult Best = planOnce(Limit);
+  for (unsigned Round = 0; Round < 3 && Options.Amplify && isGlobal(); ++Round) {
+    double Least = std::numeric_limits<double>::infinity(), Most = 0;
+    for (unsigned I = 0; I < Sites.size(); ++I) {
+      double Change = 1 / std::sqrt(Amplification[I]) / (1 - lostShare(I));
+      Amplification[I] *= Change;
+      Least = std::min(Least, Change);
+      Most = std::max(Most, Change);
+    }
+    if (Most < 1.1 * Least) // sites changed alike, and so would the plan
+      break;
+    if (PlanResult Next = planOnce(Limit); Next.Loss < Best.Loss)
+      Best = std::move(Next);
+  }
+  Outcomes = Best.Outcomes;
+  return Best;
 }
 
 //===----------------------------------------------------------------------===//

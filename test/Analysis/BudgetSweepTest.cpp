@@ -83,12 +83,13 @@ TEST_F(BudgetSweepTest, PlansEveryBudgetWithEveryStrategy) {
   }
   EXPECT_THAT(Names, testing::ElementsAre("full 100%", "full 50%", "full 25%", "full 0%", "linear 100%", "linear 50%",
                                           "linear 25%", "linear 0%"));
-  // Each half channel is worth a quarter of its sum; the channels with most to lose keep their gates.
+  // Each half channel is worth a quarter of its sum, of half that it has; the channels with most to lose keep their
+  // gates. The errors are noise over what they leave.
   const CurvePoint *Linear = &Sweep.Curve.Points[4];
   EXPECT_EQ(Linear[0].Loss, 0);
-  EXPECT_NEAR(Linear[1].Loss, 1 + 0.5, 1e-6);
-  EXPECT_NEAR(Linear[2].Loss, 1.5 + 1 + 0.5, 1e-6);
-  EXPECT_NEAR(Linear[3].Loss, 2 + 1.5 + 1 + 0.5, 1e-6);
+  EXPECT_NEAR(Linear[1].Loss, 1.5 / (1 - 1.5 / 10), 1e-6);
+  EXPECT_NEAR(Linear[2].Loss, 3 / (1 - 3.0 / 10), 1e-6);
+  EXPECT_NEAR(Linear[3].Loss, 5 / (1 - 5.0 / 10), 1e-6);
   EXPECT_EQ(Linear[3].Cost.Rounds, 0);
 }
 

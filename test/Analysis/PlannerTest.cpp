@@ -240,6 +240,7 @@ TEST(Planner, FindsTheOptimumOfTinyInstances) {
     for (double Amount : {0.15, 0.3, 0.6}) {
       PlannerOptions Options;
       Options.Limit = fraction(Amount);
+      Options.Amplify = false;
       PlanResult Result = plan(I, Options);
       double Optimum = bruteForce(I, Amount * Result.FullPrice);
       EXPECT_LE(Result.Loss, Optimum * 1.01 + 1e-4) << "seed " << Seed << ", budget " << Amount;
@@ -288,6 +289,33 @@ TEST(Planner, MoreCandidatesAreNeverMuchWorse) {
   }
 }
 
+/// Errors count as noise over the signal that a site leaves: losing 2 of 4 costs 2 / (1 - 1/2).
+TEST(Planner, ErrorsAreNoiseOverWhatIsLeft) {
+  Instance I = randomInstance(7, {{8, 8}, {6, 8}, {12, 4}, {10, 4}});
+  for (Strategy Search : allStrategies()) {
+    PlannerOptions Options;
+    Options.Limit = fraction(0.2);
+    Options.Search = Search;
+    PlanResult Amplified = plan(I, Options);
+    Options.Amplify = false;
+    PlanResult Summed = plan(I, Options);
+    auto Noise = [&](const PlanResult &Result) {
+      double Total = 0;
+      for (auto [Site, Outcomes] : llvm::zip(I.Statistics.Sites, Result.Outcomes.Sites)) {
+        double Lost = 0, All = 0;
+        for (const ChannelOutcome &Outcome : Outcomes)
+          Lost += Outcome.Loss;
+        for (double Open : Site.R) // a Relu's sum of w y^2
+          All += Open;
+        Total += Lost / (1 - std::min(Lost / All, 0.95));
+      }
+      return Total;
+    };
+    EXPECT_NEAR(Amplified.Loss, Noise(Amplified), 1e-9 * Amplified.Loss) << strategyName(Search).str();
+    EXPECT_LE(Amplified.Loss, Noise(Summed) * (1 + 1e-9)) << strategyName(Search).str();
+  }
+}
+
 TEST(Planner, OutcomesAddUp) {
   Instance I = randomInstance(4, {{8, 8}, {6, 8}, {12, 4}, {10, 4}});
   for (Strategy Search : allStrategies())
@@ -296,6 +324,7 @@ TEST(Planner, OutcomesAddUp) {
       Options.Limit = fraction(Amount);
       Options.Search = Search;
       Options.Explain = true;
+      Options.Amplify = false;
       PlanResult Result = plan(I, Options);
       ASSERT_EQ(Result.Outcomes.Sites.size(), Result.Plan.Sites.size());
       double Loss = 0;

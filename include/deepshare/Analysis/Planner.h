@@ -76,6 +76,10 @@ struct PlannerOptions {
   /// Linear channels and replicates may have slopes other than 0, 1 and -1. Off: nothing ever costs a truncation, and
   /// no scale is folded.
   bool AffineSlopes = true;
+  /// A site's errors count as noise over the signal that they leave: the sites' losses L are summed as L / (1 - L / E), E
+  /// what is lost without the site. The layers behind bring what is left back to its size, and the noise with it. Off:
+  /// the plain sum. Strategies with a budget for each site plan alike with both.
+  bool Amplify = true;
   /// Also find the next best of every channel (ChannelOutcome::Next), which takes about a tenth of the planning's time.
   bool Explain = false;
 };
@@ -96,10 +100,10 @@ struct PlanOutcomes {
 /// What the planner decided.
 struct PlanResult {
   SharePlan Plan;        ///< Model is left to the caller
-  double Loss = 0;       ///< the summed loss, comparable between plans made from the same statistics
+  double Loss = 0;       ///< what was minimised, comparable between plans made from the same statistics
   double Price = 0;      ///< in the budget's unit, sites that cannot share included
   double FullPrice = 0;  ///< of the unchanged model
-  PlanOutcomes Outcomes; ///< which sum to Loss
+  PlanOutcomes Outcomes; ///< what each channel loses by itself
 };
 
 /// Plans \p Sites (of which \p Statistics are) under a budget. The price never passes the budget; no gate is computed
