@@ -76,9 +76,9 @@ struct PlannerOptions {
   /// Linear channels and replicates may have slopes other than 0, 1 and -1. Off: nothing ever costs a truncation, and
   /// no scale is folded.
   bool AffineSlopes = true;
-  /// A site's errors count as noise over the signal that they leave: the sites' losses L are summed as L / (1 - L / E), E
-  /// what is lost without the site. The layers behind bring what is left back to its size, and the noise with it. Off:
-  /// the plain sum. Strategies with a budget for each site plan alike with both.
+  /// A site's errors count as noise over the signal that they leave: the sites' losses L are summed as L / (1 - L / E),
+  /// E what is lost without the site. The layers behind bring what is left back to its size, and the noise with it.
+  /// Off: the plain sum. Strategies with a budget for each site plan alike with both.
   bool Amplify = true;
   /// Also find the next best of every channel (ChannelOutcome::Next), which takes about a tenth of the planning's time.
   bool Explain = false;
