@@ -6,20 +6,31 @@
 //
 // Searches a share plan (deepshare/Analysis/Planner.h says how). Changes nothing in the model.
 //
+// How errors of many channels add up is not known: which loss predicts best differs from budget to budget. So one plan
+// is searched for each of several, all are tried on a few images (PlanTrial.h), and the best is taken.
+//
 //===----------------------------------------------------------------------===//
 
 #include "deepshare/passes/PlanGates.h"
 
+#include "PlanTrial.h"
 #include "deepshare/Analysis/Planner.h"
+#include "deepshare/Exec/ImageInput.h"
 #include "deepshare/IR/Fingerprint.h"
+
+#include "llvm/ADT/StringExtras.h"
+
+#include <fmt/format.h>
 
 using namespace deepshare;
 
 namespace {
 class PlanGates : public Pass {
 public:
-  PlanGates(PlannerOptions Options, std::optional<Network> Connection)
-      : Options(std::move(Options)), Connection(Connection) {}
+  PlanGates(PlannerOptions Options, std::optional<Network> Connection, std::vector<double> Amplifications,
+            RepairOptions Trial)
+      : Options(std::move(Options)), Connection(Connection), Amplifications(std::move(Amplifications)),
+        Trial(std::move(Trial)) {}
 
   llvm::Expected<bool> run(Model &M, PassContext &Context) override {
     if (!Context.Statistics)
@@ -35,18 +46,73 @@ public:
     Options.Explain = Context.Explain;
     Options.Connection = Context.Connection.value_or(Network());
     Options.Seed = Context.Seed;
-    llvm::Expected<PlanResult> Result = planSharing(*Sites, *Context.Statistics, Options);
-    if (!Result)
-      return Result.takeError();
-    Context.Plan = std::move(Result->Plan);
-    Context.Plan->Model = structureFingerprint(M);
-    Context.Outcomes = std::move(Result->Outcomes);
+    llvm::Expected<std::vector<PlanResult>> Plans = search(*Sites, *Context.Statistics);
+    if (!Plans)
+      return Plans.takeError();
+    std::string Model = structureFingerprint(M);
+    for (PlanResult &Result : *Plans)
+      Result.Plan.Model = Model;
+    llvm::Expected<size_t> Best = tryAll(M, *Plans, Context);
+    if (!Best)
+      return Best.takeError();
+    Context.Plan = std::move((*Plans)[*Best].Plan);
+    Context.Outcomes = std::move((*Plans)[*Best].Outcomes);
     return false;
   }
 
+  PassStatistics statistics() const override { return {{"plans tried", Tried}}; }
+
 private:
+  /// A plan for each amplification, those left out that another one has found too.
+  llvm::Expected<std::vector<PlanResult>> search(llvm::ArrayRef<GateSite> Sites, const GateStatistics &Statistics) {
+    std::vector<PlanResult> Plans;
+    for (double Amplification : Amplifications) {
+      Options.Amplify = Amplification;
+      llvm::Expected<PlanResult> Result = planSharing(Sites, Statistics, Options);
+      if (!Result)
+        return Result.takeError();
+      if (llvm::none_of(Plans, [&](const PlanResult &Other) {
+            return Other.Plan.Sites == Result->Plan.Sites && Other.Plan.AveragePools == Result->Plan.AveragePools;
+          }))
+        Plans.push_back(std::move(*Result));
+    }
+    return Plans;
+  }
+
+  /// The index of the plan that leaves least, the first where images are too few to say.
+  llvm::Expected<size_t> tryAll(const Model &M, llvm::ArrayRef<PlanResult> Plans, PassContext &Context) {
+    if (Plans.size() < 2 || !Context.Images)
+      return 0;
+    llvm::Expected<ImageInput> Input = findImageInput(M, Context.Images->shape());
+    if (!Input)
+      return Input.takeError();
+    if (std::min(Trial.Images, Context.Images->size()) < 2 * Input->Batch.value_or(Trial.Batch))
+      return 0;
+    Trial.Seed = Context.Seed;
+    size_t Best = 0;
+    double Least = std::numeric_limits<double>::infinity();
+    for (size_t I = 0; I < Plans.size(); ++I) {
+      Trial.Progress = [&](uint64_t Done, uint64_t Total) {
+        if (Context.Progress)
+          Context.Progress("trying plans", I * Total + Done, Plans.size() * Total);
+      };
+      llvm::Expected<double> Divergence = tryPlan(M, Plans[I].Plan, *Context.Images, Trial);
+      if (!Divergence)
+        return Divergence.takeError();
+      ++Tried;
+      if (*Divergence < Least) {
+        Least = *Divergence;
+        Best = I;
+      }
+    }
+    return Best;
+  }
+
   PlannerOptions Options;
   std::optional<Network> Connection;
+  std::vector<double> Amplifications;
+  RepairOptions Trial;
+  uint64_t Tried = 0;
 };
 } // namespace
 
@@ -65,13 +131,27 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
       return Parsed.takeError();
     Connection = *Parsed;
   }
-  llvm::StringRef Amplify = Given.get("amplify");
-  if (Amplify != "on" && Amplify != "off")
-    return llvm::createStringError("option 'amplify': expected on or off, got '" + Amplify + "'");
-  Options.Amplify = Amplify == "on";
+  std::vector<double> Amplifications;
+  for (llvm::StringRef Word : llvm::split(Given.get("amplify"), ' ')) {
+    unsigned Amplification;
+    if (Word.getAsInteger(10, Amplification) || Amplification > 4)
+      return llvm::createStringError("option 'amplify': expected whole numbers from 0 to 4, got '" + Word + "'");
+    Amplifications.push_back(Amplification);
+  }
+  llvm::Expected<int64_t> Images = Given.getInt("images", 1);
+  if (!Images)
+    return Images.takeError();
+  llvm::Expected<int64_t> Memory = Given.getInt("memory", 1, 1 << 30);
+  if (!Memory)
+    return Memory.takeError();
+  RepairOptions Trial;
+  Trial.Images = static_cast<uint64_t>(*Images);
+  Trial.HeldOut = 0.5;
+  Trial.Rows = 1 << 14;
+  Trial.Memory = static_cast<uint64_t>(*Memory) << 20;
   Options.Limit = *Limit;
   Options.Search = *Search;
-  return std::make_unique<PlanGates>(std::move(Options), Connection);
+  return std::make_unique<PlanGates>(std::move(Options), Connection, std::move(Amplifications), std::move(Trial));
 }
 
 PassInfo deepshare::planGatesPass() {
@@ -81,7 +161,9 @@ PassInfo deepshare::planGatesPass() {
                   "nothing.",
       .Options = {{"budget", "50%", "what gates may cost: 50%, 94208 (DReLUs), 12MB, 50%bytes, 1.5s, 50%s"},
                   {"strategy", "full", "full, own, uniform, linear, kmedoids, blocks or random"},
-                  {"amplify", "on", "count a site's errors as noise over the signal that they leave; off: sum them"},
+                  {"amplify", "1 0 2", "how much more errors count the less signal a site has left, 0 (not) to 4; of several the best on trial"},
+                  {"images", "384", "images of a trial, half of them to repair the plan's model, half to measure it"},
+                  {"memory", "2048", "bound of a trial's memory, in MiB"},
                   {"network", "", "for budgets in seconds: lan, wan or 20ms,100Mbps; empty: that of --network"}},
       .Create = create,
       .Alias = {},

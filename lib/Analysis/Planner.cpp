@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "deepshare/Analysis/Planner.h"
+#include "PlanPrices.h"
 #include "PlanSearch.h"
 
 #include "deepshare/Support/Error.h"
@@ -28,76 +29,6 @@ using llvm::ArrayRef;
 using llvm::Error;
 using llvm::Expected;
 using llvm::StringRef;
-
-//===----------------------------------------------------------------------===//
-// Prices
-//===----------------------------------------------------------------------===//
-
-namespace {
-
-/// Prices in the budget's unit.
-struct Prices {
-  double DReLU = 0, Mux = 0, Truncation = 0;                   ///< an element
-  double DReLURounds = 0, MuxRounds = 0, TruncationRounds = 0; ///< a site
-
-  Prices(const PlannerOptions &Options) {
-    const CostModel &Cost = Options.Cost;
-    switch (Options.Limit.Unit) {
-    case BudgetUnit::DReLUs:
-      DReLU = 1;
-      break;
-    case BudgetUnit::Seconds:
-      DReLURounds = Cost.DReLU.Rounds * Options.Connection.RoundTrip;
-      MuxRounds = Cost.Mux.Rounds * Options.Connection.RoundTrip;
-      TruncationRounds = Cost.Truncation.Rounds * Options.Connection.RoundTrip;
-      [[fallthrough]];
-    case BudgetUnit::Bytes: {
-      double Scale = Options.Limit.Unit == BudgetUnit::Bytes ? 1 : 1 / Options.Connection.BytesPerSecond;
-      DReLU = Cost.DReLU.Bytes * Scale;
-      Mux = Cost.Mux.Bytes * Scale;
-      Truncation = Cost.Truncation.Bytes * Scale;
-      break;
-    }
-    }
-  }
-
-  double rounds(bool HasDReLUs, bool HasMuxes, bool HasTruncations, unsigned Depth) const {
-    return (HasDReLUs ? std::max(Depth, 1u) * DReLURounds : 0) + (HasMuxes ? std::max(Depth, 1u) * MuxRounds : 0) +
-           (HasTruncations ? TruncationRounds : 0);
-  }
-};
-
-} // namespace
-
-static bool keepsTruncation(const GateSite &Site, unsigned Channel) {
-  return needsTruncation({std::nullopt, Site.SlopeOn[Channel], Site.SlopeOff[Channel]});
-}
-
-/// Price of a site as it is in the model.
-static double unchangedPrice(const GateSite &Site, const Prices &Price) {
-  uint64_t Truncated = 0;
-  for (unsigned C = 0; C < Site.SlopeOn.size(); ++C)
-    Truncated += keepsTruncation(Site, C) ? Site.positions() : 0;
-  return Site.DReLUs * Price.DReLU + Site.Muxes * Price.Mux + Truncated * Price.Truncation +
-         Price.rounds(Site.DReLUs, Site.Muxes, Truncated, Site.Depth);
-}
-
-/// Price of a plan's sites. \p Sites are those of the plan.
-static double planPrice(const SharePlan &Plan, ArrayRef<const GateSite *> Sites, const Prices &Price) {
-  double Total = countDReLUs(Plan) * Price.DReLU;
-  std::vector<char> Computes(Plan.Sites.size());
-  for (auto [Planned, Site] : llvm::zip(Plan.Sites, Sites)) {
-    uint64_t Muxes = 0, Truncations = 0;
-    for (const ChannelPlan &Channel : Planned.Channels) {
-      if (Channel.Source)
-        Computes[Channel.Source->Site] = true;
-      Muxes += Channel.Source ? Site->positions() : 0;
-      Truncations += needsTruncation(Channel, Site->FoldsScale) ? Site->positions() : 0;
-    }
-    Total += Muxes * Price.Mux + Truncations * Price.Truncation + Price.rounds(false, Muxes, Truncations, 1);
-  }
-  return Total + llvm::count(Computes, true) * Price.DReLURounds;
-}
 
 //===----------------------------------------------------------------------===//
 // From statistics to search problems
@@ -130,8 +61,11 @@ public:
         FirstChannel.push_back(NumChannels);
         Sites.push_back(&Site);
         Outcomes.Sites.emplace_back(Site.Channels);
-        Amplification.push_back(1);
+        Weight.push_back(1);
         NumChannels += Site.Channels;
+        double &Lost = Signal.emplace_back();
+        for (int64_t C = 0; C < Site.Channels; ++C)
+          Lost += fitsWithout(Sites.size() - 1, C)[1].Loss;
       } else {
         IndexOf.push_back(~0u);
         addPool(Site, Statistics.Sites[I].Pool);
@@ -162,20 +96,23 @@ private:
   void addPool(const GateSite &Site, const std::optional<PoolMoments> &Moments);
   void offerPools(SearchProblem &Problem) const;
   void readPools(ArrayRef<SearchChoice> Choices, SharePlan &Plan);
-  double lostShare(unsigned Site) const;
+  double lost(unsigned Site) const;
+  double signalLeft(unsigned Site) const;
+  double amplifiedLoss(unsigned Site) const;
   double totalLoss() const;
   PlanResult planOnce(double Limit);
 
   const GateStatistics &Statistics;
   const PlannerOptions &Options;
-  Prices Price;
+  PlanPrices Price;
   std::vector<const GateSite *> Sites;
   std::vector<unsigned> IndexOf;      ///< of all sites: the index among Sites
   std::vector<unsigned> StatisticsOf; ///< of Sites: the index among all sites
   std::vector<unsigned> FirstChannel;
   unsigned NumChannels = 0;
   std::vector<PoolChoice> Pools;
-  std::vector<double> Amplification; ///< of Sites: how much a loss there counts in the search
+  std::vector<double> Signal; ///< of Sites: what is lost without the site
+  std::vector<double> Weight; ///< of Sites: how much a loss there counts in the search
   PlanOutcomes Outcomes;             ///< losses only
 };
 
@@ -210,7 +147,7 @@ void Planner::addPool(const GateSite &Site, const std::optional<PoolMoments> &Mo
   unsigned Products = HasScale && !Site.FoldsScale ? 2 : 1;
   uint64_t Truncations = Site.Channels * Site.positions() * Products;
   double Averaged = Truncations * Price.Truncation + Products * Price.TruncationRounds;
-  double Kept = unchangedPrice(Site, Price);
+  double Kept = Price.unchanged(Site);
   if (std::isfinite(Fit.Loss) && Averaged < Kept)
     Pools.push_back({&Site, std::move(Fit), Kept, Averaged});
 }
@@ -237,7 +174,7 @@ void Planner::readPools(ArrayRef<SearchChoice> Choices, SharePlan &Plan) {
 }
 
 double Planner::price(const SharePlan &Plan) const {
-  double Total = planPrice(Plan, Sites, Price);
+  double Total = Price.plan(Plan, Sites);
   for (const PoolChoice &Pool : Pools) {
     bool IsAverage = llvm::any_of(Plan.AveragePools,
                                   [&](const AveragePoolPlan &Planned) { return Planned.Name == Pool.Site->Name; });
@@ -345,7 +282,7 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
         bool IsDear = needsTruncation({std::nullopt, F.On, F.Off}, Sites[I]->FoldsScale);
         // Hard sharing by agreement of bits has no linear channels unless there is no gate at all.
         float Searched =
-            Options.Search == Strategy::KMedoids ? 1e6f * (1 + Channel.WithoutGate.size()) : F.Loss * Amplification[I];
+            Options.Search == Strategy::KMedoids ? 1e6f * (1 + Channel.WithoutGate.size()) : F.Loss * Weight[I];
         Channel.WithoutGate.push_back({Searched, IsDear ? Positions * Price.Truncation : 0});
       }
     }
@@ -383,7 +320,7 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
       for (unsigned P = 0; P < Site.Channels; ++P)
         for (unsigned C = 0; C < Channels; ++C)
           if (isOfferedChannel(Pair, C, P))
-            Losses.push_back(Amplification[R] * searchedLoss(Pair, C, P, Cheap || !Options.AffineSlopes));
+            Losses.push_back(Weight[R] * searchedLoss(Pair, C, P, Cheap || !Options.AffineSlopes));
     }
     const float *Dear = Storage.back().data(), *CheapLosses = HasDear ? Storage[Storage.size() - 2].data() : nullptr;
     for (unsigned P = 0; P < Site.Channels; ++P) {
@@ -470,22 +407,32 @@ PlanOutcomes Planner::outcomes(const SharePlan &Plan) const {
   return Result;
 }
 
-/// What a site's channels lose, of what is lost without them.
-double Planner::lostShare(unsigned Site) const {
-  double Lost = 0, All = 0;
-  for (auto [C, Outcome] : llvm::enumerate(Outcomes.Sites[Site])) {
+/// What the channels of a site lose.
+double Planner::lost(unsigned Site) const {
+  double Lost = 0;
+  for (const ChannelOutcome &Outcome : Outcomes.Sites[Site])
     Lost += Outcome.Loss;
-    All += fitsWithout(Site, C)[1].Loss;
-  }
-  // Not 1, where nothing is left to set noise against.
-  return All > 0 ? std::min(Lost / All, 0.95) : 0;
+  return Lost;
+}
+
+/// What is left of a site's signal, as a fraction. Not 0, where nothing is left to set noise against.
+double Planner::signalLeft(unsigned Site) const {
+  return Signal[Site] > 0 ? std::max(1 - lost(Site) / Signal[Site], 0.05) : 1;
+}
+
+/// The integral of (1 - l / E)^-p for l from 0 to the site's loss: the loss itself for p = 0, -E log(1 - L / E) for 1,
+/// L / (1 - L / E) for 2.
+double Planner::amplifiedLoss(unsigned Site) const {
+  double P = Options.Amplify, Left = signalLeft(Site);
+  if (P == 0 || Signal[Site] == 0)
+    return lost(Site);
+  return Signal[Site] * (P == 1 ? -std::log(Left) : (std::pow(Left, 1 - P) - 1) / (P - 1));
 }
 
 double Planner::totalLoss() const {
   double Total = 0;
   for (unsigned I = 0; I < Sites.size(); ++I)
-    for (const ChannelOutcome &Outcome : Outcomes.Sites[I])
-      Total += Outcome.Loss / (Options.Amplify ? 1 - lostShare(I) : 1);
+    Total += amplifiedLoss(I);
   for (double Lost : Outcomes.AveragePools)
     Total += Lost;
   return Total;
@@ -502,9 +449,9 @@ PlanResult Planner::planOnce(double Limit) {
     // Each site gets its share of the budget; what one cannot spend goes to those after it.
     double All = 0, Before = 0, Left = Limit;
     for (const GateSite *Site : Sites)
-      All += unchangedPrice(*Site, Price);
+      All += Price.unchanged(*Site);
     for (unsigned I = 0; I < Sites.size(); ++I) {
-      double Own = unchangedPrice(*Sites[I], Price);
+      double Own = Price.unchanged(*Sites[I]);
       planSites(I, 1, Left * Own / (All - Before), Result.Plan);
       Before += Own;
       Left = Limit - price(Result.Plan);
@@ -515,15 +462,15 @@ PlanResult Planner::planOnce(double Limit) {
   return Result;
 }
 
-/// L / (1 - L / E) is not a sum over channels: around a plan it has the slope 1 / (1 - L / E)^2 in the site's loss, by
+/// An amplified loss is not a sum over channels: around a plan it has the slope (1 - L / E)^-p in the site's loss, by
 /// which the next plan weighs the site, halfway from the last weight (in logarithms), or it would go to and fro.
 PlanResult Planner::plan(double Limit) {
   PlanResult Best = planOnce(Limit);
-  for (unsigned Round = 0; Round < 3 && Options.Amplify && isGlobal(); ++Round) {
+  for (unsigned Round = 0; Round < 3 && Options.Amplify > 0 && isGlobal(); ++Round) {
     double Least = std::numeric_limits<double>::infinity(), Most = 0;
     for (unsigned I = 0; I < Sites.size(); ++I) {
-      double Change = 1 / std::sqrt(Amplification[I]) / (1 - lostShare(I));
-      Amplification[I] *= Change;
+      double Change = std::sqrt(std::pow(signalLeft(I), -Options.Amplify) / Weight[I]);
+      Weight[I] *= Change;
       Least = std::min(Least, Change);
       Most = std::max(Most, Change);
     }
@@ -577,12 +524,12 @@ Expected<PlanResult> deepshare::planSharing(ArrayRef<GateSite> Sites, const Gate
   if (Limit.Unit == BudgetUnit::Seconds && !(Options.Connection.BytesPerSecond > 0))
     return makeError("a budget in seconds needs a network");
 
-  Prices Price(Options);
+  PlanPrices Price(Options);
   Planner P(Sites, Statistics, Options);
   double Full = 0, Fixed = 0;
   std::string FixedNames, Hint;
   for (const GateSite &Site : Sites) {
-    double Own = unchangedPrice(Site, Price);
+    double Own = Price.unchanged(Site);
     Full += Own;
     if (P.decides(Site) || Own == 0)
       continue;

@@ -9,8 +9,7 @@
 using namespace deepshare;
 using namespace deepshare::tune;
 
-/// T^2 * KL(teacher || model), summed over axis 1 and a mean over the rest.
-static at::Tensor divergence(const at::Tensor &Model, const at::Tensor &Teacher, double Temperature) {
+at::Tensor tune::divergence(const at::Tensor &Model, const at::Tensor &Teacher, double Temperature) {
   TORCH_CHECK(Model.sizes() == Teacher.sizes(), "the model's output is ", Model.sizes(), " but the teacher's ",
               Teacher.sizes());
   at::Tensor Log = at::log_softmax(Model / Temperature, 1);
@@ -18,11 +17,14 @@ static at::Tensor divergence(const at::Tensor &Model, const at::Tensor &Teacher,
   return (TeacherLog.exp() * (TeacherLog - Log)).sum(1).mean() * (Temperature * Temperature);
 }
 
+at::Tensor tune::relativeError(const at::Tensor &Model, const at::Tensor &Target) {
+  return at::mse_loss(Model, Target) / Target.var(/*unbiased=*/false).clamp_min(1e-12);
+}
+
 static at::Tensor activationError(const NetworkOutput &Model, const NetworkOutput &Teacher) {
   at::Tensor Sum;
   for (size_t Index = 0; Index < Model.Watched.size(); ++Index) {
-    const at::Tensor &Target = Teacher.Watched[Index];
-    at::Tensor Relative = at::mse_loss(Model.Watched[Index], Target) / Target.var(/*unbiased=*/false).clamp_min(1e-12);
+    at::Tensor Relative = relativeError(Model.Watched[Index], Teacher.Watched[Index]);
     Sum = Sum.defined() ? Sum + Relative : Relative;
   }
   return Sum / static_cast<double>(Model.Watched.size());

@@ -12,6 +12,7 @@
 #include "deepshare/Tune/Repair.h"
 
 #include "LinearLayer.h"
+#include "Loss.h"
 #include "Stepper.h"
 
 #include "deepshare/Exec/Guard.h"
@@ -46,6 +47,10 @@ public:
     for (const Node &N : Original.graph())
       for (const Value *Output : N.outputs())
         OriginalByName[Output->name()] = Output;
+    for (const Value *Output : M.graph().outputs())
+      New.pin(Output);
+    for (const Value *Output : Original.graph().outputs())
+      Old.pin(Output);
   }
 
   llvm::Expected<RepairResult> run(const ImageSet &Images) {
@@ -62,6 +67,8 @@ public:
       if (llvm::Error E = New.step(N))
         return E;
     }
+    if (llvm::Error E = measureOutputs())
+      return E;
     return std::move(Result);
   }
 
@@ -230,6 +237,32 @@ private:
       return llvm::Error::success();
     Result.Changed = true;
     return Layer->store(M.graph());
+  }
+
+  llvm::Error measureOutputs() {
+    const Graph &Old = this->Old.model().graph();
+    for (auto [Output, Original] : llvm::zip(std::as_const(M).graph().outputs(), Old.outputs())) {
+      if (!Output->producer() || !Original->producer())
+        continue;
+      if (llvm::Error E = this->Old.advanceTo(*Original->producer()))
+        return E;
+      auto HeldOut = [&](const std::vector<at::Tensor> &Batches) {
+        return at::cat(at::TensorList(Batches).slice(Batches.size() - HeldOutBatches));
+      };
+      at::Tensor Left = HeldOut(New.value(Output)), Wanted = HeldOut(this->Old.value(Original));
+      if (!Wanted.is_floating_point() || Wanted.numel() == 0)
+        continue;
+      if (Wanted.dim() < 2 || Wanted.size(1) < 2) {
+        Result.Divergence += tune::relativeError(Left, Wanted).item<double>();
+        continue;
+      }
+      if (Original->producer()->is("Softmax")) {
+        Left = Left.clamp_min(1e-12).log();
+        Wanted = Wanted.clamp_min(1e-12).log();
+      }
+      Result.Divergence += tune::divergence(Left, Wanted, 1).item<double>();
+    }
+    return llvm::Error::success();
   }
 
   /// A node that multiplies channels by slopes that a plan made: a DReLUShare, or a Mul in a gate's place.

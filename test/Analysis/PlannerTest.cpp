@@ -240,7 +240,7 @@ TEST(Planner, FindsTheOptimumOfTinyInstances) {
     for (double Amount : {0.15, 0.3, 0.6}) {
       PlannerOptions Options;
       Options.Limit = fraction(Amount);
-      Options.Amplify = false;
+      Options.Amplify = 0;
       PlanResult Result = plan(I, Options);
       double Optimum = bruteForce(I, Amount * Result.FullPrice);
       EXPECT_LE(Result.Loss, Optimum * 1.01 + 1e-4) << "seed " << Seed << ", budget " << Amount;
@@ -297,7 +297,7 @@ TEST(Planner, ErrorsAreNoiseOverWhatIsLeft) {
     Options.Limit = fraction(0.2);
     Options.Search = Search;
     PlanResult Amplified = plan(I, Options);
-    Options.Amplify = false;
+    Options.Amplify = 0;
     PlanResult Summed = plan(I, Options);
     auto Noise = [&](const PlanResult &Result) {
       double Total = 0;
@@ -324,7 +324,7 @@ TEST(Planner, OutcomesAddUp) {
       Options.Limit = fraction(Amount);
       Options.Search = Search;
       Options.Explain = true;
-      Options.Amplify = false;
+      Options.Amplify = 0;
       PlanResult Result = plan(I, Options);
       ASSERT_EQ(Result.Outcomes.Sites.size(), Result.Plan.Sites.size());
       double Loss = 0;

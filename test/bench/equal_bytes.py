@@ -5,9 +5,8 @@
         [--strategy all | full linear ...] [--cost-model crypten-64 semi2k-64] [--seeds 0 1 2] [--tune-steps 0]
         [--jobs 2] [--results build/bench/equal-bytes]
 
-For each seed and cost model one ds-opt plans all budgets with all strategies from one observation of 1,024 training
-images that the seed draws. Each plan is applied and repaired on the same images and, with --tune-steps, tuned by the
-original's outputs alone, with tuning.py's recipe. Top-1 is counted in ONNX Runtime on all 10,000 test images, once, at
+Each row is one ds-opt: it observes, plans and repairs on 1,024 training images that the seed draws. With --tune-steps
+the result is tuned by the original's outputs alone, with tuning.py's recipe. Top-1 is counted in ONNX Runtime on all 10,000 test images, once, at
 the end: no test image is seen before, and nothing is selected by it. Each row leaves a JSON file in the results' folder
 and is not run again while that is there. Prints a Markdown table a model, cost model and kind of row: means over the seeds.
 """
@@ -32,31 +31,18 @@ def test_images(shared):
     return Images(shared / "data/cifar10-test.npz", 10000)
 
 
-def images_of(arguments):
-    return ["--calibrate", arguments.shared / "data/cifar10-train.npz", "--calibrate-count", CALIBRATION, *NORMALIZATION]
-
-
-def make_plans(model, cost_model, seed, arguments):
-    folder = arguments.results / f"{model}-{cost_model}-{seed}"
-    missing = [strategy for strategy in arguments.strategy
-               if not all((folder / f"{strategy}-{budget}bytes.plan.json").exists() for budget in arguments.budget)]
-    if missing:
-        run_tool("ds-opt", arguments.shared / f"models/{model}.onnx", *images_of(arguments), "--sweep",
-                 ",".join(f"{budget}bytes" for budget in arguments.budget), "--strategy", ",".join(missing),
-                 "--cost-model", cost_model, "--seed", seed, "--save-plan", folder)
-
-
 def measure(model, cost_model, seed, strategy, budget, arguments):
-    plans = arguments.results / f"{model}-{cost_model}-{seed}"
-    stem = plans / f"{strategy}-{budget}bytes"
+    stem = arguments.results / f"{model}-{cost_model}-{seed}" / f"{strategy}-{budget}"
     record = pathlib.Path(f"{stem}.{arguments.tune_steps}.row.json")
     if record.exists():
         return
+    stem.parent.mkdir(exist_ok=True)
     original = arguments.shared / f"models/{model}.onnx"
     result = pathlib.Path(f"{stem}.onnx")
     if not result.exists():
-        run_tool("ds-opt", original, "--plan", f"{stem}.plan.json", *images_of(arguments), "--cost-model", cost_model,
-                 "--seed", seed, "-o", result, "--save-plan", f"{stem}.applied.json")
+        run_tool("ds-opt", original, "--calibrate", arguments.shared / "data/cifar10-train.npz", "--calibrate-count", CALIBRATION,
+                 *NORMALIZATION, "--budget", f"{budget}bytes", "--strategy", strategy, "--cost-model", cost_model, "--seed", seed,
+                 "-o", result)
     if arguments.tune_steps:
         tuned = pathlib.Path(f"{stem}.{arguments.tune_steps}.onnx")
         run_tool("ds-tune", result, "--teacher", original, "--images", arguments.shared / "data/cifar10-train.npz",
@@ -109,7 +95,6 @@ def main():
     os.environ["OMP_NUM_THREADS"] = "1"
     sources = [(model, cost_model, seed) for seed in arguments.seeds for model in arguments.model for cost_model in arguments.cost_model]
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
-        list(pool.map(lambda source: make_plans(*source, arguments), sources))
         list(pool.map(lambda row: measure(*row, arguments), [
             (*source, strategy, budget) for source in sources for budget in arguments.budget for strategy in arguments.strategy]))
     print(machine.describe(ROOT) + "\n")

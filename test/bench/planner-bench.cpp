@@ -245,7 +245,7 @@ static json::Value instances(const Subject &S, uint64_t Count) {
     unsigned Channels = 8 + Index % 4 * 8;
     auto [Sites, Statistics] = cut(S, Whole, Random, Channels);
     PlannerOptions Options;
-    Options.Amplify = false; // HiGHS minimises a sum
+    Options.Amplify = 0; // HiGHS minimises a sum
     bool Bytes = Index % 2;
     double Amount = std::array{0.5, 0.25, 0.12}[Index % 3];
     Options.Limit = {Bytes ? BudgetUnit::Bytes : BudgetUnit::DReLUs, true, Amount};

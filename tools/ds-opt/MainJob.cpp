@@ -42,7 +42,8 @@ static std::string jobPipeline(const DriverOptions &Options) {
   if (jobOf(Options) == SweepJob)
     return Pipeline;
   if (Options.Plan.empty())
-    Pipeline += fmt::format(",plan-gates{{budget='{}' strategy='{}'}}", Options.Budget, Options.Strategy);
+    Pipeline += fmt::format(",plan-gates{{budget='{}' strategy='{}' memory={}}}", Options.Budget, Options.Strategy,
+                            Options.Memory);
   Pipeline += ",share-gates,eliminate-identity,eliminate-dead-code";
   if (Options.Repair && !Options.Images.empty())
     Pipeline += fmt::format(",repair{{{}}}", Common);

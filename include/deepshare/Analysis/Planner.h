@@ -76,10 +76,10 @@ struct PlannerOptions {
   /// Linear channels and replicates may have slopes other than 0, 1 and -1. Off: nothing ever costs a truncation, and
   /// no scale is folded.
   bool AffineSlopes = true;
-  /// A site's errors count as noise over the signal that they leave: the sites' losses L are summed as L / (1 - L / E),
-  /// E what is lost without the site. The layers behind bring what is left back to its size, and the noise with it.
-  /// Off: the plain sum. Strategies with a budget for each site plan alike with both.
-  bool Amplify = true;
+  /// A site's errors count as noise over the signal that they leave, for the layers behind bring what is left back to
+  /// its size, and the noise with it: of E, what is lost without the site, and L, what its channels lose, the next part
+  /// of a loss counts (1 - L / E)^-Amplify times. 0: the plain sum. Not for strategies with a budget for each site.
+  double Amplify = 1;
   /// Also find the next best of every channel (ChannelOutcome::Next), which takes about a tenth of the planning's time.
   bool Explain = false;
 };

@@ -33,9 +33,8 @@ struct ScalableLayer {
 /// The layers that together can take a positive scale of each channel (axis 1) of what \p Gate computes, so that
 /// nothing else of the model changes; empty if there are none. \p Gate is a gate y = x * slope(x > 0), a DReLUShare, a
 /// product by a constant, or a MaxPool. Either
-///  1. all that uses its output, directly or behind MaxPool, AveragePool, GlobalMaxPool, GlobalAveragePool, a product
-///  by
-///     a constant, Flatten, or Reshape to a matrix, are linear layers with constant weights; or
+///  1. all that uses its output, directly or behind MaxPool, AveragePool, GlobalMaxPool, GlobalAveragePool, a
+///     product by a constant, Flatten, or Reshape to a matrix, are linear layers with constant weights; or
 ///  2. its input comes from one such layer, with a constant bias if any, and only the gate, and comparisons with zero
 ///     that share the gate's bits, use it. Not for a MaxPool.
 /// Never where a value on the way is an output of the graph or used in a subgraph. What holds for a gate holds for what

@@ -42,6 +42,8 @@ struct SitePlan {
   std::vector<ChannelPlan> Channels;
   /// Positions of a channel (GateSite::Spatial), so that a plan prices itself.
   std::vector<int64_t> Spatial;
+
+  friend bool operator==(const SitePlan &, const SitePlan &) = default;
 };
 
 /// A MaxPool (or GlobalMaxPool) that becomes an average: y = Scale[c] * mean of the same window.

@@ -60,6 +60,10 @@ struct RepairResult {
   std::vector<RepairedLayer> Layers;
   /// Layers whose equations did not fit the memory.
   uint64_t TooLarge = 0;
+  /// By how much the outputs still differ from the original's on held-out images, summed over the outputs that are
+  /// floating-point: of [N,K,...] with K > 1 the Kullback-Leibler divergence of the softmaxes over axis 1, a mean over
+  /// the rest; of others the squared error over the original's variance.
+  double Divergence = 0;
 };
 
 /// Repairs \p M, which `share-gates` made of \p Original. Re-fits Conv and ConvTranspose (1-D to 3-D, any groups), Gemm
