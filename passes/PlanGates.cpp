@@ -159,12 +159,14 @@ PassInfo deepshare::planGatesPass() {
       .Name = "plan-gates",
       .Contract = "Searches the share plan of least loss under a budget, from what observe-gates measured; changes "
                   "nothing.",
-      .Options = {{"budget", "50%", "what gates may cost: 50%, 94208 (DReLUs), 12MB, 50%bytes, 1.5s, 50%s"},
-                  {"strategy", "full", "full, own, uniform, linear, kmedoids, blocks or random"},
-                  {"amplify", "1 0 2", "how much more errors count the less signal a site has left, 0 (not) to 4; of several the best on trial"},
-                  {"images", "384", "images of a trial, half of them to repair the plan's model, half to measure it"},
-                  {"memory", "2048", "bound of a trial's memory, in MiB"},
-                  {"network", "", "for budgets in seconds: lan, wan or 20ms,100Mbps; empty: that of --network"}},
+      .Options =
+          {{"budget", "50%", "what gates may cost: 50%, 94208 (DReLUs), 12MB, 50%bytes, 1.5s, 50%s"},
+           {"strategy", "full", "full, own, uniform, linear, kmedoids, blocks or random"},
+           {"amplify", "1 0 2",
+            "how much more errors count the less signal a site has left, 0 (not) to 4; of several the best on trial"},
+           {"images", "384", "images of a trial, half of them to repair the plan's model, half to measure it"},
+           {"memory", "2048", "bound of a trial's memory, in MiB"},
+           {"network", "", "for budgets in seconds: lan, wan or 20ms,100Mbps; empty: that of --network"}},
       .Create = create,
       .Alias = {},
       .Effect = PassEffect::Exact};

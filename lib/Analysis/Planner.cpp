@@ -113,7 +113,7 @@ private:
   std::vector<PoolChoice> Pools;
   std::vector<double> Signal; ///< of Sites: what is lost without the site
   std::vector<double> Weight; ///< of Sites: how much a loss there counts in the search
-  PlanOutcomes Outcomes;             ///< losses only
+  PlanOutcomes Outcomes;      ///< losses only
 };
 
 } // namespace

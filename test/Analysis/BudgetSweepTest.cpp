@@ -9,6 +9,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 using namespace deepshare;
 using llvm::Expected;
 using testing::HasSubstr;
@@ -87,9 +89,9 @@ TEST_F(BudgetSweepTest, PlansEveryBudgetWithEveryStrategy) {
   // gates. The errors are noise over what they leave.
   const CurvePoint *Linear = &Sweep.Curve.Points[4];
   EXPECT_EQ(Linear[0].Loss, 0);
-  EXPECT_NEAR(Linear[1].Loss, 1.5 / (1 - 1.5 / 10), 1e-6);
-  EXPECT_NEAR(Linear[2].Loss, 3 / (1 - 3.0 / 10), 1e-6);
-  EXPECT_NEAR(Linear[3].Loss, 5 / (1 - 5.0 / 10), 1e-6);
+  EXPECT_NEAR(Linear[1].Loss, -10 * std::log(1 - 1.5 / 10), 1e-6);
+  EXPECT_NEAR(Linear[2].Loss, -10 * std::log(1 - 3.0 / 10), 1e-6);
+  EXPECT_NEAR(Linear[3].Loss, -10 * std::log(1 - 5.0 / 10), 1e-6);
   EXPECT_EQ(Linear[3].Cost.Rounds, 0);
 }
 

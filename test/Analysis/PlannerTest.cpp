@@ -296,6 +296,7 @@ TEST(Planner, ErrorsAreNoiseOverWhatIsLeft) {
     PlannerOptions Options;
     Options.Limit = fraction(0.2);
     Options.Search = Search;
+    Options.Amplify = 2;
     PlanResult Amplified = plan(I, Options);
     Options.Amplify = 0;
     PlanResult Summed = plan(I, Options);

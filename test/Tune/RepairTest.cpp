@@ -17,6 +17,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <iterator>
 #include <numeric>
 
@@ -149,6 +150,19 @@ TEST_F(RepairTest, LowersTheErrorOfSharing) {
   ASSERT_FALSE(Result.Layers.empty());
   for (const RepairedLayer &Layer : Result.Layers)
     EXPECT_LE(Layer.ErrorAfter, Layer.ErrorBefore) << Layer.Name;
+}
+
+/// What is left is a divergence of softmaxes: 0 for the same model, more for a worse plan.
+TEST_F(RepairTest, SaysHowFarTheOutputsAreFromTheOriginals) {
+  EXPECT_EQ(repair().Divergence, 0);
+  share(1, 0.5f, 0.5f);
+  double Linear = repair().Divergence;
+  EXPECT_GT(Linear, 0);
+  Rewritten = Original->clone();
+  share(1, 1, 0.9f);
+  double Worse = repair().Divergence;
+  EXPECT_NE(Worse, Linear);
+  EXPECT_LT(std::max(Worse, Linear), std::log(5));
 }
 
 TEST_F(RepairTest, LeavesWhatNoChangedGateReaches) {

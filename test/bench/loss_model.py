@@ -2,7 +2,7 @@
 """Do the temperature of the planner's weights and the amplification of its losses matter? Repaired models of each.
 
     build/deps/venv/bin/python test/bench/loss_model.py [--model resnet20-cifar10] [--budget 25%bytes 12.5%bytes ...]
-        [--temperature 4 ...] [--amplify on off] [--strategy full ...]
+        [--temperature 4 ...] [--amplify 0 1 2 '1 0 2'] [--strategy full ...]
 
 Plans and repairs on the first 1,024 training images; measures on the last 4,000 training images, which neither has
 seen, top-1 and the KL divergence from the original's softmax in ONNX Runtime. Test images are left for the results.
@@ -24,7 +24,7 @@ def main():
     parser.add_argument("--budget", nargs="+", default=["25%bytes", "12.5%bytes", "6%bytes"])
     parser.add_argument("--strategy", nargs="+", default=["full"])
     parser.add_argument("--temperature", nargs="+", default=["4"])
-    parser.add_argument("--amplify", nargs="+", default=["on", "off"])
+    parser.add_argument("--amplify", nargs="+", default=["0", "1", "2", "1 0 2"])
     parser.add_argument("--cost-model", default="semi2k-64")
     arguments = parser.parse_args()
     shared = ROOT.parent / "shared"
@@ -37,7 +37,7 @@ def main():
     for budget, strategy, temperature, amplify in itertools.product(arguments.budget, arguments.strategy,
                                                                     arguments.temperature, arguments.amplify):
         passes = (f"canonicalize,observe-gates{{temperature={temperature}}},plan-gates{{budget={budget} strategy={strategy} "
-                  f"amplify={amplify}}},share-gates,eliminate-dead-code,repair")
+                  f"amplify='{amplify}'}},share-gates,eliminate-dead-code,repair")
         run_tool("ds-opt", model, "--calibrate", shared / "data/cifar10-calib.npz", *NORMALIZATION,
                  "--cost-model", arguments.cost_model, f"--passes={passes}", "-o", out)
         outputs = logits(out, images.inputs)
