@@ -18,6 +18,7 @@
 
 #include "ConstantNode.h"
 #include "Rewriting.h"
+#include "ShapeArithmetic.h"
 
 #include "llvm/ADT/STLExtras.h"
 
@@ -42,8 +43,8 @@ public:
 
 private:
   static bool needsShape(const Node &N) {
-    const Tensor *Shape = constantTensor(N.input(1));
-    return !Shape || llvm::is_contained(Shape->toVector<int64_t>(), 0);
+    std::optional<std::vector<int64_t>> Shape = integersOperand(N, 1, "shape");
+    return !Shape || llvm::is_contained(*Shape, 0);
   }
 
   static bool isKnown(const Value *V) {

@@ -6,8 +6,10 @@
 //
 // Searches a share plan (deepshare/Analysis/Planner.h says how). Changes nothing in the model.
 //
-// How errors of many channels add up is not known: which loss predicts best differs from budget to budget. So one plan
-// is searched for each of several, all are tried on a few images (PlanTrial.h), and the best is taken.
+// How errors of many channels add up is not known: which loss predicts best differs from budget to budget, and a larger
+// pool gives the search more chances to believe a wrong prediction. So a plan is searched for each of several losses,
+// for the full pool also within the smaller ones that it holds; all are tried on a few images (PlanTrial.h), and the
+// best is taken.
 //
 //===----------------------------------------------------------------------===//
 
@@ -63,19 +65,29 @@ public:
   PassStatistics statistics() const override { return {{"plans tried", Tried}}; }
 
 private:
-  /// A plan for each amplification, those left out that another one has found too.
+  /// The pools that plans are searched in: every one of them lies within that of the strategy.
+  std::vector<Strategy> pools() const {
+    if (Options.Search == Strategy::Full)
+      return {Strategy::Full, Strategy::Blocks, Strategy::Own};
+    return {Options.Search};
+  }
+
+  /// A plan for each pool and amplification, those left out that another one has found too.
   llvm::Expected<std::vector<PlanResult>> search(llvm::ArrayRef<GateSite> Sites, const GateStatistics &Statistics) {
     std::vector<PlanResult> Plans;
-    for (double Amplification : Amplifications) {
-      Options.Amplify = Amplification;
-      llvm::Expected<PlanResult> Result = planSharing(Sites, Statistics, Options);
-      if (!Result)
-        return Result.takeError();
-      if (llvm::none_of(Plans, [&](const PlanResult &Other) {
-            return Other.Plan.Sites == Result->Plan.Sites && Other.Plan.AveragePools == Result->Plan.AveragePools;
-          }))
-        Plans.push_back(std::move(*Result));
-    }
+    for (Strategy Pool : pools())
+      for (double Amplification : Amplifications) {
+        PlannerOptions Search = Options;
+        Search.Search = Pool;
+        Search.Amplify = Amplification;
+        llvm::Expected<PlanResult> Result = planSharing(Sites, Statistics, Search);
+        if (!Result)
+          return Result.takeError();
+        if (llvm::none_of(Plans, [&](const PlanResult &Other) {
+              return Other.Plan.Sites == Result->Plan.Sites && Other.Plan.AveragePools == Result->Plan.AveragePools;
+            }))
+          Plans.push_back(std::move(*Result));
+      }
     return Plans;
   }
 

@@ -253,7 +253,9 @@ private:
         New->setName(Name);
     } else if (Old->isGraphOutput()) {
       // Without a node of its own, an output of the graph needs one that carries its name.
-      Old->replaceAllUsesWith(M.graph().insert(Graph::iteratorTo(&Gate), "Identity", {New}, Name + "_linear"));
+      Value *Copy = M.graph().insert(Graph::iteratorTo(&Gate), "Identity", {New}, Name + "_linear");
+      Copy->setType(New->type());
+      Old->replaceAllUsesWith(Copy);
     } else {
       Old->replaceAllUsesWith(New);
     }

@@ -207,6 +207,11 @@ llvm::StringRef SiteFinder::placeObstacle(const GateSite &Site) const {
     return "is not of float32";
   if (Site.Channels < 1 || Site.positions() < 1)
     return "has no elements";
+  // The output may have a declared type where inference does not get to the input; and a constant may broadcast.
+  const TensorType *Compared = typeOf(Site.Input);
+  if (!Compared || !Compared->Dims || Compared->Dims->empty() ||
+      ArrayRef(*Compared->Dims).drop_front() != ArrayRef(*Type->Dims).drop_front())
+    return "compares a tensor whose shape is unknown or not that of the output";
   if (Type->Dims->front().isFixed() && Type->Dims->front().size() != Batch)
     return "has more rows than the batch has images";
   return "";

@@ -13,6 +13,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "../ShapeArithmetic.h"
 #include "Forms.h"
 
 #include "deepshare/IR/ShareOps.h"
@@ -99,7 +100,10 @@ static std::string refuseSum(const Node &N) {
 static std::string refuseReshape(const Node &N) {
   if (std::string Reason = needConstant(N, 1, "shape"); !Reason.empty())
     return Reason;
-  if (llvm::is_contained(constantTensor(N.input(1))->toVector<int64_t>(), 0))
+  std::optional<std::vector<int64_t>> Shape = constantIntegers(N.input(1));
+  if (!Shape)
+    return "the shape is not of integers";
+  if (llvm::is_contained(*Shape, 0))
     return "the shape has a 0";
   return {};
 }
@@ -111,7 +115,10 @@ static std::string refuseSlice(const Node &N) {
       break;
     if (std::string Reason = needConstant(N, Input, Names[Input]); !Reason.empty())
       return Reason;
-    for (int64_t Index : constantTensor(N.input(Input))->toVector<int64_t>())
+    std::optional<std::vector<int64_t>> Indices = constantIntegers(N.input(Input));
+    if (!Indices)
+      return fmt::format("{} are not integers", Names[Input]);
+    for (int64_t Index : *Indices)
       if (Input == 4 ? Index != 1 : Index < 0)
         return fmt::format("{} {} is not implemented", Names[Input], Index);
   }

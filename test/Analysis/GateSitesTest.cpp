@@ -209,6 +209,19 @@ TEST(GateSites, UnknownShapesAreErrors) {
                                                "expected all sizes but the batch to be known");
 }
 
+TEST(GateSites, UnknownShapesOfWhatIsComparedAreNotShared) {
+  // The output's type is declared, and inference does not get through an operator of another domain.
+  Expected<std::unique_ptr<Model>> M =
+      parseModelText("<ir_version: 10, opset_import: [\"\" : 17, \"foreign\" : 1]>\n"
+                     "main (float[N,4,8,8] x) => (float[N,4,8,8] y) { a = foreign.Op(x) y = Relu(a) }",
+                     "test.onnxtxt");
+  ASSERT_TRUE(bool(M));
+  std::vector<GateSite> Sites = sitesOf(**M);
+  ASSERT_EQ(Sites.size(), 1u);
+  EXPECT_EQ(Sites[0].DReLUs, 256u);
+  EXPECT_THAT(Sites[0].Obstacle.str(), HasSubstr("compares a tensor whose shape is unknown"));
+}
+
 TEST(GateSites, PlansOfOtherModelsAreRefused) {
   std::unique_ptr<Model> M = parse("a = Relu(x) y = Abs(a)");
   std::vector<GateSite> Sites = sitesOf(*M);
