@@ -46,16 +46,17 @@ llvm::Expected<Normalizer> Normalizer::create(const Normalization &Norm, int64_t
   if (Norm.Mean.size() != Norm.Std.size())
     return fileError(Path, "normalisation has " + llvm::Twine(Norm.Mean.size()) + " means and " +
                                llvm::Twine(Norm.Std.size()) + " standard deviations");
-  if (!Norm.Mean.empty() && Norm.Mean.size() != static_cast<uint64_t>(Channels))
-    return fileError(Path, "expected mean and standard deviation of " + llvm::Twine(Channels) + " channels, got " +
-                               llvm::Twine(Norm.Mean.size()));
+  if (Norm.Mean.size() > 1 && Norm.Mean.size() != static_cast<uint64_t>(Channels))
+    return fileError(Path, "expected mean and standard deviation of " + llvm::Twine(Channels) +
+                               " channels, or one of each for all, got " + llvm::Twine(Norm.Mean.size()));
   for (auto [Mean, Std] : llvm::zip_equal(Norm.Mean, Norm.Std))
     if (!std::isfinite(Mean) || !std::isfinite(Std) || Std <= 0)
       return fileError(Path, "normalisation needs finite means and positive standard deviations");
   Normalizer Result;
-  Result.Mean = Norm.Mean;
-  Result.Std = Norm.Std;
-  Result.Tables.resize(Norm.Mean.empty() ? 1 : Norm.Mean.size());
+  bool IsOneForAll = Norm.Mean.size() == 1;
+  Result.Mean = IsOneForAll ? std::vector<float>(Channels, Norm.Mean.front()) : Norm.Mean;
+  Result.Std = IsOneForAll ? std::vector<float>(Channels, Norm.Std.front()) : Norm.Std;
+  Result.Tables.resize(Result.Mean.empty() ? 1 : Result.Mean.size());
   for (auto [Channel, Table] : llvm::enumerate(Result.Tables))
     for (unsigned Value = 0; Value < Table.size(); ++Value)
       Table[Value] = Result.fromFloat(static_cast<float>(Value) / 255.0f, Channel);

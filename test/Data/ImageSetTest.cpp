@@ -100,7 +100,10 @@ TEST(Npy, NormalisesEachChannel) {
   Set Images = open(Path, {{0.5f, 0.25f}, {2.0f, 0.5f}});
   ASSERT_TRUE(Images);
   EXPECT_EQ(read(*Images, {0}), (std::vector<float>{(10 / 255.0f - 0.5f) / 2.0f, (1.0f - 0.25f) / 0.5f}));
-  EXPECT_NE(errorOf(Path, {{0}, {1}}).find("expected mean and standard deviation of 2 channels, got 1"),
+  Set Same = open(Path, {{0.5f}, {2.0f}});
+  ASSERT_TRUE(Same);
+  EXPECT_EQ(read(*Same, {0}), (std::vector<float>{(10 / 255.0f - 0.5f) / 2.0f, (1.0f - 0.5f) / 2.0f}));
+  EXPECT_NE(errorOf(Path, {{0, 0, 0}, {1, 1, 1}}).find("of 2 channels, or one of each for all, got 3"),
             std::string::npos);
   EXPECT_NE(errorOf(Path, {{0, 0}, {1}}).find("2 means and 1 standard"), std::string::npos);
   EXPECT_NE(errorOf(Path, {{0, 0}, {1, 0}}).find("positive standard deviations"), std::string::npos);

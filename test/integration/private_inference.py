@@ -81,11 +81,26 @@ def check_death(folder, model):
     print(f"a party that dies: {message.strip().splitlines()[-1]}")
 
 
+def check_refusals(folder):
+    """Bad files end a run before any party starts, with a message that names the file, and leave no results."""
+    broken, of_others = folder / "broken.npz", folder / "of-others.npy"
+    broken.write_bytes(b"PK\x03\x04 is no archive")
+    np.save(of_others, np.zeros([1, 8, 8, 3], np.uint8))
+    results = folder / "none.json"
+    for model, images, reason in [(MODEL, broken, "broken.npz: cannot be read"), (broken, folder / "images.npy", "broken.npz: ONNX"),
+                                  (MODEL, of_others, "mnist-cnn.onnx: ONNX Runtime"), (MODEL, folder / "absent.npy", "no such file")]:
+        run = subprocess.run([ROOT / "tools/ds-pi", "run", model, "--framework", "crypten", "--images", images, "--json", results],
+                             capture_output=True, text=True)
+        assert run.returncode == 1 and reason in run.stderr and "Traceback" not in run.stderr, f"{reason}: {run.stderr}"
+        assert not results.exists()
+
+
 def main():
     ds_opt = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         np.save(folder / "images.npy", strokes(256)[..., None])
+        check_refusals(folder)
         for run in RUNS:
             model = check_run(ds_opt, folder, *run)
             if run[0] == "crypten":

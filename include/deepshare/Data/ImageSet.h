@@ -20,7 +20,7 @@
 namespace deepshare {
 
 /// How stored images become network inputs: (value / 255 for bytes, the value itself for floats) minus Mean, divided by
-/// Std, a channel each. Empty: no shift, no scale.
+/// Std, a number each for a channel, or one for all. Empty: no shift, no scale.
 struct Normalization {
   std::vector<float> Mean;
   std::vector<float> Std;

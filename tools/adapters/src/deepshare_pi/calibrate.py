@@ -6,13 +6,13 @@ docs/cost-models.md describes the file. A protocol's set-up is what its first ru
 import json
 import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 from scipy.optimize import nnls
 
 from deepshare_pi import frameworks
+from deepshare_pi.images import write_text
 
 # Channels in, size, channels out, kernel, stride: layers as small networks for images have them.
 CONVOLUTIONS = (
@@ -120,6 +120,6 @@ def write_model(framework, protocol, field, output):
         "linear": linear,
         "bytes_fixed": max(0, first.bytes - second.bytes),
     }
-    Path(output).write_text(json.dumps(model, indent=2) + "\n")
+    write_text(output, json.dumps(model, indent=2) + "\n")
     print(f"{output}: DReLU {model['drelu']['bytes']} B, mux {model['mux']['bytes']} B, truncation "
           f"{model['truncation']['bytes']} B, linear layers within {100 * worst:.1f} %")

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from deepshare_pi import calibrate, frameworks
-from deepshare_pi.images import InputError, read_images, run_plain
+from deepshare_pi.images import InputError, read_images, run_plain, write_text
 from deepshare_pi.parties import PartyError
 
 
@@ -29,8 +29,8 @@ def parse(arguments):
     run = commands.add_parser("run", help="run images through a model between real parties, and measure")
     run.add_argument("model", help="written by ds-opt --target=crypten or --target=spu")
     run.add_argument("--images", required=True, help=".npz, .npy, or MNIST's idx3-ubyte")
-    run.add_argument("--mean", type=numbers, help="subtract this, a number a channel (bytes count as 0..1)")
-    run.add_argument("--std", type=numbers, help="divide by this, a number a channel")
+    run.add_argument("--mean", type=numbers, help="subtract this, a number a channel or one for all (bytes count as 0..1)")
+    run.add_argument("--std", type=numbers, help="divide by this, a number a channel or one for all")
     run.add_argument("--count", type=positive, default=1, help="how many images (1)")
     run.add_argument("--batch", type=positive, default=1, help="images at once (1)")
     run.add_argument("--compare", help="the original, for the same target: run beside it")
@@ -59,8 +59,6 @@ def show_progress(what):
 
 
 def run_private(options, model, images):
-    if not Path(model).exists():
-        raise InputError(f"{model}: no such file")
     show = show_progress(Path(model).name)
     if options.framework == "crypten":
         return frameworks.run_crypten(model, images, options.batch, show)
@@ -128,7 +126,7 @@ def command_run(options):
     print_table(figures)
     if options.json:
         result = {"framework": options.framework, "protocol": protocol, "models": figures}
-        Path(options.json).write_text(json.dumps(result, indent=1) + "\n")
+        write_text(options.json, json.dumps(result, indent=1) + "\n")
 
 
 def main(arguments=None):

@@ -1,6 +1,8 @@
 """Image sets and the plain run, with ONNX Runtime, that a private one is held against."""
 
 import gzip
+import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,22 @@ class InputError(Exception):
     """Bad input; the message says which and why."""
 
 
+def write_text(path, text):
+    """Writes a file beside `path` and renames it, so that `path` is never half written."""
+    part = Path(f"{path}.part")
+    try:
+        part.write_text(text)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
 def read_images(path, count, mean=None, std=None):
     """The first `count` images of `path` as float [N,C,H,W], normalised as ds-opt does, and their labels or None."""
-    images, labels = _read(Path(path))
+    try:
+        images, labels = _read(Path(path))
+    except (OSError, ValueError, EOFError, IndexError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path}: cannot be read: {error}") from error
     images = images[:count]
     if images.ndim == 3:
         images = images[..., None]
@@ -24,7 +39,7 @@ def read_images(path, count, mean=None, std=None):
     images = images.astype(np.float32)
     for numbers, apply in ((mean, np.subtract), (std, np.divide)):
         if numbers is not None:
-            if len(numbers) != images.shape[1]:
+            if len(numbers) not in (1, images.shape[1]):
                 raise InputError(f"{path}: {len(numbers)} numbers of normalisation for {images.shape[1]} channels")
             images = apply(images, np.asarray(numbers, np.float32).reshape(1, -1, 1, 1))
     return images, None if labels is None else labels[: len(images)].astype(np.int64)
@@ -58,8 +73,13 @@ def run_plain(path, images, batch=100):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return np.concatenate(
-        [session.run(None, {name: images[i : i + batch]})[0] for i in range(0, len(images), batch)]
-    )
+    if not Path(path).exists():
+        raise InputError(f"{path}: no such file")
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        return np.concatenate(
+            [session.run(None, {name: images[i : i + batch]})[0] for i in range(0, len(images), batch)]
+        )
+    except Exception as error:  # ONNX Runtime's kinds have no common base
+        raise InputError(f"{path}: ONNX Runtime: {' '.join(str(error).split())}") from error
