@@ -81,8 +81,13 @@ private:
         Search.Search = Pool;
         Search.Amplify = Amplification;
         llvm::Expected<PlanResult> Result = planSharing(Sites, Statistics, Search);
-        if (!Result)
+        if (!Result && Pool == Options.Search)
           return Result.takeError();
+        if (!Result) {
+          // A smaller pool may have no plan of so small a budget.
+          llvm::consumeError(Result.takeError());
+          continue;
+        }
         if (llvm::none_of(Plans, [&](const PlanResult &Other) {
               return Other.Plan.Sites == Result->Plan.Sites && Other.Plan.AveragePools == Result->Plan.AveragePools;
             }))

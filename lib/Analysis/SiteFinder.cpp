@@ -135,8 +135,8 @@ static bool isPlausible(ArrayRef<Dim> Dims) {
   constexpr int64_t MaxSize = int64_t(1) << 24, MaxElements = int64_t(1) << 40;
   int64_t Elements = 1;
   return llvm::all_of(Dims, [&](const Dim &Size) {
-    return !Size.isFixed() ||
-           (Size.size() <= MaxSize && (Elements *= std::max<int64_t>(Size.size(), 1)) <= MaxElements);
+    return !Size.isFixed() || (Size.size() <= MaxSize && Elements <= MaxElements &&
+                               (Elements *= std::max<int64_t>(Size.size(), 1)) <= MaxElements);
   });
 }
 
