@@ -17,7 +17,6 @@
 
 #include "PlanTrial.h"
 #include "deepshare/Analysis/Planner.h"
-#include "deepshare/Exec/ImageInput.h"
 #include "deepshare/IR/Fingerprint.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -76,7 +75,8 @@ private:
   llvm::Expected<std::vector<PlanResult>> search(llvm::ArrayRef<GateSite> Sites, const GateStatistics &Statistics) {
     std::vector<PlanResult> Plans;
     for (Strategy Pool : pools())
-      for (double Amplification : Amplifications) {
+      for (double Amplification :
+           llvm::ArrayRef(Amplifications).take_front(hasGlobalBudget(Pool) ? Amplifications.size() : 1)) {
         PlannerOptions Search = Options;
         Search.Search = Pool;
         Search.Amplify = Amplification;
@@ -100,11 +100,6 @@ private:
   llvm::Expected<size_t> tryAll(const Model &M, llvm::ArrayRef<PlanResult> Plans, PassContext &Context) {
     if (Plans.size() < 2 || !Context.Images)
       return 0;
-    llvm::Expected<ImageInput> Input = findImageInput(M, Context.Images->shape());
-    if (!Input)
-      return Input.takeError();
-    if (std::min(Trial.Images, Context.Images->size()) < 2 * Input->Batch.value_or(Trial.Batch))
-      return 0;
     Trial.Seed = Context.Seed;
     size_t Best = 0;
     double Least = std::numeric_limits<double>::infinity();
@@ -113,12 +108,14 @@ private:
         if (Context.Progress)
           Context.Progress("trying plans", I * Total + Done, Plans.size() * Total);
       };
-      llvm::Expected<double> Divergence = tryPlan(M, Plans[I].Plan, *Context.Images, Trial);
+      llvm::Expected<std::optional<double>> Divergence = tryPlan(M, Plans[I].Plan, *Context.Images, Trial);
       if (!Divergence)
         return Divergence.takeError();
+      if (!*Divergence)
+        return 0;
       ++Tried;
-      if (*Divergence < Least) {
-        Least = *Divergence;
+      if (**Divergence < Least) {
+        Least = **Divergence;
         Best = I;
       }
     }

@@ -8,8 +8,8 @@
 
 using namespace deepshare;
 
-llvm::Expected<double> deepshare::tryPlan(const Model &M, const SharePlan &Plan, const ImageSet &Images,
-                                          const RepairOptions &Options) {
+llvm::Expected<std::optional<double>> deepshare::tryPlan(const Model &M, const SharePlan &Plan, const ImageSet &Images,
+                                                         const RepairOptions &Options) {
   llvm::Expected<Pipeline> Share = Pipeline::parse("share-gates,eliminate-identity,eliminate-dead-code");
   if (!Share)
     return Share.takeError();
@@ -18,6 +18,11 @@ llvm::Expected<double> deepshare::tryPlan(const Model &M, const SharePlan &Plan,
   Context.Plan = Plan;
   if (llvm::Expected<bool> Changed = Share->run(*Copy, Context); !Changed)
     return Changed.takeError();
+  llvm::Expected<RepairBatches> Batches = repairBatches(*Copy, M, Images, Options);
+  if (!Batches)
+    return Batches.takeError();
+  if (Batches->Count < 2)
+    return std::nullopt;
   llvm::Expected<RepairResult> Repaired = repairModel(*Copy, M, Images, Options);
   if (!Repaired)
     return Repaired.takeError();

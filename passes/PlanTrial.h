@@ -13,10 +13,11 @@
 namespace deepshare {
 
 /// Applies \p Plan to a copy of \p M, repairs the copy with \p Options, and returns by how much its outputs differ from
-/// those of \p M on the images that the repair held out (RepairResult::Divergence). \p M is observed and canonical.
-/// Errors: those of share-gates and of repairModel().
-llvm::Expected<double> tryPlan(const Model &M, const SharePlan &Plan, const ImageSet &Images,
-                               const RepairOptions &Options);
+/// those of \p M on the images that the repair held out (RepairResult::Divergence); nothing where there are no two
+/// batches of images, or no memory for them. \p M is observed and canonical. Errors: those of share-gates and of
+/// repairModel().
+llvm::Expected<std::optional<double>> tryPlan(const Model &M, const SharePlan &Plan, const ImageSet &Images,
+                                              const RepairOptions &Options);
 
 } // namespace deepshare
 

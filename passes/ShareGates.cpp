@@ -151,7 +151,8 @@ private:
     const Value *Output = Sites[Site].Output;
     return llvm::all_of(Plan.Sites[Site].Channels, [](const ChannelPlan &C) { return !C.Source && C.On == 0; }) &&
            !UsedElsewhere[Site] && !Output->isGraphOutput() && llvm::all_of(Output->uses(), [](const Use &U) {
-             return U.User->is("Sub") && U.Index == 1 && U.User->input(0)->type() == U.User->output()->type();
+             return U.User->is("Sub") && U.Index == 1 && U.User->output()->type() &&
+                    U.User->input(0)->type() == U.User->output()->type();
            });
   }
 
@@ -295,7 +296,7 @@ class ShareGates : public Pass {
 public:
   llvm::Expected<bool> run(Model &M, PassContext &Context) override {
     if (!Context.Plan)
-      return llvm::createStringError("needs a share plan: run `plan` before, or give one with --plan");
+      return llvm::createStringError("needs a share plan: run `plan-gates` before, or give one with --plan");
     Context.Original = M.clone();
     return GateRewriter(M, *Context.Plan).run();
   }

@@ -69,11 +69,11 @@ AffineGate deepshare::fitLinear(double S, double R, double On, double Off) {
   return {B, B, std::max(0.0, Off * Off * (S - R) + On * On * R - B * Y)};
 }
 
-AverageFit deepshare::fitAverage(const PoolMoments &Pool, bool IsScaled) {
+AverageFit deepshare::fitAverage(const PoolMoments &Pool) {
   AverageFit Fit{{}, 0};
   for (size_t C = 0; C < Pool.MaxMax.size(); ++C) {
     double Best = Pool.AverageAverage[C] > 0 ? Pool.MaxAverage[C] / Pool.AverageAverage[C] : 0;
-    float Scale = IsScaled && Best > 0 ? float(Best) : 1.0f;
+    float Scale = Best > 0 ? float(Best) : 1.0f;
     Fit.Scale.push_back(Scale);
     Fit.Loss +=
         std::max(0.0, Pool.MaxMax[C] - 2 * Scale * Pool.MaxAverage[C] + double(Scale) * Scale * Pool.AverageAverage[C]);

@@ -80,8 +80,9 @@ private:
 /// Draws labels and turns the model's output into the scalar whose gradient gives the weights.
 class FisherLoss {
 public:
-  FisherLoss(Weighting Kind, StringRef LastOp, const ObservationOptions &Options)
-      : Kind(Kind), LastOp(LastOp), Temperature(Options.Temperature), Seed(Options.Seed) {}
+  /// For the \p Index-th output of a model; outputs draw labels and noise of their own.
+  FisherLoss(Weighting Kind, StringRef LastOp, const ObservationOptions &Options, uint64_t Index)
+      : Kind(Kind), LastOp(LastOp), Temperature(Options.Temperature), Seed(Options.Seed + (Index << 48)) {}
   at::Tensor operator()(const at::Tensor &Output, ArrayRef<uint64_t> Images) const;
 
 private:
@@ -133,12 +134,12 @@ Expected<at::Tensor> BatchReader::read(ArrayRef<uint64_t> Indices) const {
 // Weights
 //===----------------------------------------------------------------------===//
 
-/// What suits an output: logits of one image, of each pixel, or any numbers.
+/// What suits an output: logits of one image, of each pixel, or any numbers. Integers have no gradient.
 static Weighting chooseWeighting(Weighting Wish, const at::Tensor &Output) {
-  if (Wish != Weighting::Auto)
-    return Wish;
   if (!Output.is_floating_point())
     return Weighting::None;
+  if (Wish != Weighting::Auto)
+    return Wish;
   if (Output.dim() == 2 && Output.size(1) > 1)
     return Weighting::Classification;
   if (Output.dim() == 4 && Output.size(1) > 1)
@@ -180,6 +181,34 @@ at::Tensor FisherLoss::operator()(const at::Tensor &Output, ArrayRef<uint64_t> I
   }
   // In units of the logits, so that losses at different temperatures are of one size.
   return -Temperature * LogP.gather(1, Label).sum();
+}
+
+/// The summed loss of the outputs that depend on a site; undefined if none does. The weights' sum over independent
+/// draws of all outputs is what each output's own would sum to.
+static Expected<at::Tensor> fisherLoss(const Model &M, ArrayRef<at::Tensor> Outputs, ArrayRef<uint64_t> Images,
+                                       const ObservationOptions &Options) {
+  at::Tensor Sum;
+  for (auto [I, Output] : llvm::enumerate(Outputs)) {
+    Weighting Kind = chooseWeighting(Options.Weight, Output);
+    if (Kind == Weighting::None)
+      continue;
+    const Value &Result = *M.graph().outputs()[I];
+    if (Output.dim() == 0 || Output.size(0) != int64_t(Images.size()))
+      return makeError(fmt::format("the model's output '{}' has {} rows for {} images; weights=none does without it",
+                                   Result.name().str(), Output.dim() ? Output.size(0) : 0, Images.size()));
+    if (!Output.requires_grad())
+      continue;
+    StringRef LastOp = Result.producer() ? Result.producer()->opType() : "";
+    at::Tensor Loss;
+    if (Error Failed = guarded("the weights of output '" + Result.name().str() + "' (weighting none does without them)",
+                               [&]() -> Error {
+                                 Loss = FisherLoss(Kind, LastOp, Options, I)(Output, Images);
+                                 return Error::success();
+                               }))
+      return Failed;
+    Sum = Sum.defined() ? Sum + Loss : Loss;
+  }
+  return Sum;
 }
 
 //===----------------------------------------------------------------------===//
@@ -224,20 +253,18 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
     (*Exec)->observe(Site.Input);
     (*Exec)->observe(Site.Output);
   }
-  const Value *Logits = M.graph().outputs().empty() ? nullptr : M.graph().outputs().front();
-  if (!Logits)
+  if (M.graph().outputs().empty())
     return makeError("the model has no output");
-  StringRef LastOp = Logits->producer() ? Logits->producer()->opType() : "";
 
   std::mt19937_64 Random(Options.Seed);
-  Weighting Kind = Options.Weight;
+  bool IsWeighted = Options.Weight != Weighting::None;
   for (uint64_t Done = 0; Done < Reader->images();) {
     ArrayRef<uint64_t> Indices = Reader->indices(Done);
     Expected<at::Tensor> Batch = Reader->read(Indices);
     if (!Batch)
       return Batch.takeError();
     std::vector<at::Tensor> X(Sites.size()), Y(Sites.size());
-    at::AutoGradMode GradMode(Kind != Weighting::None);
+    at::AutoGradMode GradMode(IsWeighted);
     Expected<std::vector<at::Tensor>> Outputs = (*Exec)->run(std::move(*Batch), [&](const Value &V, at::Tensor &T) {
       if (auto Found = ByOutput.find(&V); Found != ByOutput.end()) {
         if (at::GradMode::is_enabled() && !T.requires_grad())
@@ -251,14 +278,17 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
     });
     if (!Outputs)
       return Outputs.takeError();
-    Kind = chooseWeighting(Kind, Outputs->front());
-    if (Kind != Weighting::None && Outputs->front().size(0) != int64_t(Indices.size()))
-      return makeError(fmt::format("the model's output '{}' has {} rows for {} images; weights=none does without it",
-                                   Logits->name().str(), Outputs->front().size(0), Indices.size()));
+    // Without numbers among the outputs there is nothing to weigh by.
+    IsWeighted = IsWeighted && llvm::any_of(*Outputs, [&](const at::Tensor &Output) {
+                   return chooseWeighting(Options.Weight, Output) != Weighting::None;
+                 });
 
+    Expected<at::Tensor> Loss = fisherLoss(M, *Outputs, Indices, Options);
+    if (!Loss)
+      return Loss.takeError();
     std::vector<at::Tensor> Gradients(Sites.size());
-    // An output that depends on no site has no gradient.
-    if (Kind != Weighting::None && Outputs->front().requires_grad()) {
+    // Outputs that depend on no site have no gradient.
+    if (IsWeighted && Loss->defined()) {
       std::vector<at::Tensor> Observed;
       std::vector<unsigned> Which;
       for (unsigned I = 0; I < Sites.size(); ++I)
@@ -267,9 +297,8 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
           Which.push_back(I);
         }
       Error Failed = guarded("the backward pass for the weights (weighting none does without it)", [&]() -> Error {
-        at::Tensor Loss = FisherLoss(Kind, LastOp, Options)(Outputs->front(), Indices);
         std::vector<at::Tensor> Results =
-            torch::autograd::grad({Loss}, Observed, {}, /*retain_graph=*/false, /*create_graph=*/false,
+            torch::autograd::grad({*Loss}, Observed, {}, /*retain_graph=*/false, /*create_graph=*/false,
                                   /*allow_unused=*/true);
         for (auto [I, Result] : llvm::zip(Which, Results))
           Gradients[I] = Result;
@@ -282,7 +311,7 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
     std::vector<SiteBatch> SiteBatches(Sites.size());
     for (unsigned I = 0; I < Sites.size(); ++I) {
       // A site that the output does not depend on has no weight.
-      if (Kind != Weighting::None && Y[I].defined() && !Gradients[I].defined())
+      if (IsWeighted && Y[I].defined() && !Gradients[I].defined())
         Gradients[I] = at::zeros_like(Y[I]);
       if (Pools[I])
         if (Error Failed = Pools[I]->add(X[I], Y[I].detach(), Gradients[I]))
@@ -291,7 +320,7 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
         continue;
       std::vector<int64_t> Flat{int64_t(Indices.size()), Sites[I].Channels, Sites[I].positions()};
       SiteBatches[I].X = X[I].reshape(Flat).contiguous();
-      if (Kind == Weighting::None)
+      if (!IsWeighted)
         continue;
       SiteBatches[I].Gradient = Gradients[I].reshape(Flat).contiguous();
     }

@@ -39,7 +39,6 @@ public:
   State(const SearchProblem &P) : P(P), IsOpen(P.Gates.size()), SiteOpen(P.SitePrices.size()) {}
 
   void setLambda(double NewLambda);
-  double lambda() const { return Lambda; }
   const std::vector<char> &open() const { return IsOpen; }
   void setOpen(const std::vector<char> &Open);
 
@@ -66,9 +65,15 @@ private:
   }
   double gain(unsigned Gate) const;
   /// What opening or keeping \p Gate costs; its site's price if no other gate of it is open.
-  double gatePrice(unsigned Gate, bool WithSite) const {
+  double gatePrice(unsigned Gate) const {
     unsigned Others = SiteOpen[P.Gates[Gate].Site] - IsOpen[Gate];
-    return P.Gates[Gate].Price + (WithSite && Others == 0 ? P.SitePrices[P.Gates[Gate].Site] : 0);
+    return P.Gates[Gate].Price + (Others == 0 ? P.SitePrices[P.Gates[Gate].Site] : 0);
+  }
+  /// What opening \p In and closing \p Out costs. A site has the same price with either of its gates.
+  double exchangePrice(unsigned In, unsigned Out) const {
+    if (P.Gates[In].Site == P.Gates[Out].Site)
+      return P.Gates[In].Price - P.Gates[Out].Price;
+    return gatePrice(In) - gatePrice(Out);
   }
   void assign();
   void assignChannel(unsigned C);
@@ -228,7 +233,7 @@ bool State::drop() {
     std::vector<std::pair<double, unsigned>> Useless;
     for (size_t G = 0; G < P.Gates.size(); ++G)
       if (IsOpen[G])
-        if (double Net = Saved[G] - Lambda * gatePrice(G, true); Net < 0 || Saved[G] <= 0)
+        if (double Net = Saved[G] - Lambda * gatePrice(G); Net < 0 || Saved[G] <= 0)
           Useless.push_back({Net, G});
     std::sort(Useless.begin(), Useless.end());
     // Users of one move to others, which may then be worth keeping: a part at a time.
@@ -240,7 +245,7 @@ bool State::drop() {
         for (unsigned C = S.FirstChannel; C < S.FirstChannel + S.Count; ++C)
           if (BestGate[C] == int(G))
             Still += std::min(Second[C], Without[C]) - Best[C];
-      if (Still > 0 && Still >= Lambda * gatePrice(G, true))
+      if (Still > 0 && Still >= Lambda * gatePrice(G))
         continue;
       closeGate(G);
       Changed = Again = true;
@@ -322,7 +327,7 @@ void State::swap(double Limit, unsigned Passes) {
       double BestNet = 1e-9 * (std::abs(Gain) + 1e-30);
       for (size_t G = 0; G < P.Gates.size(); ++G)
         if (IsOpen[G])
-          if (double Net = Gain - Lost[G] - Lambda * (gatePrice(In, true) - gatePrice(G, true)); Net > BestNet) {
+          if (double Net = Gain - Lost[G] - Lambda * exchangePrice(In, G); Net > BestNet) {
             BestNet = Net;
             Out = G;
           }
@@ -385,7 +390,7 @@ void State::fill(double Limit) {
     double Left = Limit - price();
     std::vector<std::pair<double, unsigned>> Ranked;
     for (size_t G = 0; G < P.Gates.size(); ++G)
-      if (double Price = gatePrice(G, true); !IsOpen[G] && Price <= Left)
+      if (double Price = gatePrice(G); !IsOpen[G] && Price <= Left)
         if (double Gain = gain(G); Gain > 0)
           Ranked.push_back({Price > 0 ? Gain / Price : INFINITY, G});
     std::sort(Ranked.begin(), Ranked.end(),

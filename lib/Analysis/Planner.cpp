@@ -83,12 +83,10 @@ public:
   PlanOutcomes outcomes(const SharePlan &Plan) const;
 
 private:
-  bool isGlobal() const {
-    return Options.Search == Strategy::Full || Options.Search == Strategy::Own || Options.Search == Strategy::Linear ||
-           Options.Search == Strategy::Blocks;
-  }
+  /// Hard sharing: a replicate keeps its own slopes.
+  bool isHard() const { return Options.Search == Strategy::KMedoids || Options.Search == Strategy::Blocks; }
   bool isOffered(const PairMoments &Pair) const;
-  bool isOfferedChannel(const PairMoments &Pair, unsigned Replicate, unsigned Candidate) const;
+  bool isOfferedChannel(unsigned Replicate, unsigned Candidate) const;
   Fit fitGate(const PairMoments &Pair, unsigned R, unsigned P, bool Cheap) const;
   std::vector<Fit> fitsWithout(unsigned Site, unsigned Channel) const;
   double searchedLoss(const PairMoments &Pair, unsigned R, unsigned P, bool Cheap) const;
@@ -139,9 +137,9 @@ PlanResult Planner::unchanged() const {
 
 /// Pools take part in global budgets: a share for each site would turn every one of them.
 void Planner::addPool(const GateSite &Site, const std::optional<PoolMoments> &Moments) {
-  if (!Moments || !isGlobal())
+  if (!Moments || !hasGlobalBudget(Options.Search))
     return;
-  AverageFit Fit = fitAverage(*Moments, Options.AffineSlopes);
+  AverageFit Fit = fitAverage(*Moments);
   bool HasScale = llvm::any_of(Fit.Scale, [](float Scale) { return Scale != 1; });
   // The division costs a truncation, and so does a scale that no weights can take.
   unsigned Products = HasScale && !Site.FoldsScale ? 2 : 1;
@@ -200,7 +198,7 @@ bool Planner::isOffered(const PairMoments &Pair) const {
 }
 
 /// Linear and Blocks let a channel use gates of its own only.
-bool Planner::isOfferedChannel(const PairMoments &Pair, unsigned Replicate, unsigned Candidate) const {
+bool Planner::isOfferedChannel(unsigned Replicate, unsigned Candidate) const {
   bool OwnOnly = Options.Search == Strategy::Linear || Options.Search == Strategy::Blocks;
   return !OwnOnly || Replicate == Candidate;
 }
@@ -214,7 +212,6 @@ Fit Planner::fitGate(const PairMoments &Pair, unsigned R, unsigned P, bool Cheap
   double On = Site.SlopeOn[R], Off = Site.SlopeOff[R], S = Own.S[R], Open = Own.R[R];
   double M = std::clamp<double>(Pair.M(R, P), 0, S), A = Pair.A(R, P);
   bool IsOwn = Pair.Candidate == Pair.Replicate && Pair.Block == 1 && R == P;
-  bool IsHard = Options.Search == Strategy::KMedoids || Options.Search == Strategy::Blocks;
   if (IsOwn && (!Cheap || !keepsTruncation(Site, R)))
     return {float(On), float(Off), 0};
   // Where noise flips the driving bit, the output jumps by the difference of the slopes.
@@ -222,13 +219,13 @@ Fit Planner::fitGate(const PairMoments &Pair, unsigned R, unsigned P, bool Cheap
     double Jump = NewOn - NewOff;
     return {float(NewOn), float(NewOff), Loss + Pair.Flips[P] * S * Jump * Jump};
   };
-  if (IsHard)
+  if (isHard())
     return WithFlips(On, Off, gateLoss(S, Open, M, A, On, Off, On, Off));
   if (!Cheap) {
     AffineGate Gate = fitAffine(S, Open, M, A, On, Off);
     return WithFlips(Gate.On, Gate.Off, Gate.Loss);
   }
-  if (Options.AffineSlopes && Site.FoldsScale) {
+  if (Site.FoldsScale) {
     AffineGate Gate = fitScaled(S, Open, M, A, On, Off);
     return WithFlips(Gate.On, Gate.Off, Gate.Loss);
   }
@@ -246,10 +243,7 @@ std::vector<Fit> Planner::fitsWithout(unsigned Site, unsigned Channel) const {
   auto Lost = [&](double Slope) { return gateLoss(S, R, S, R, Slope, 0, On, Off); };
   AffineGate Best = fitLinear(S, R, On, Off);
   float Unit = Best.On < 0 ? -1 : 1;
-  std::vector<Fit> Fits{{Unit, Unit, Lost(Unit)}, {0, 0, Lost(0)}};
-  if (Options.AffineSlopes)
-    Fits.push_back({float(Best.On), float(Best.On), Best.Loss});
-  return Fits;
+  return {{Unit, Unit, Lost(Unit)}, {0, 0, Lost(0)}, {float(Best.On), float(Best.On), Best.Loss}};
 }
 
 /// What the strategy minimises.
@@ -267,12 +261,13 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
   SearchProblem Problem;
   Problem.Budget = Limit;
   Problem.SitePrices.assign(Count, Price.DReLURounds);
-  bool HasDear = Options.AffineSlopes && Price.Truncation > 0;
+  // Slopes that are kept cost what they cost: there is nothing to choose.
+  bool HasDear = Price.Truncation > 0 && !isHard();
   std::vector<std::vector<Fit>> Without;
   for (unsigned I = First; I < First + Count; ++I) {
     double Positions = Sites[I]->positions();
     // Rounds of muxes and truncations are not traded, but kept free for every site.
-    Problem.Budget -= Price.rounds(false, true, Options.AffineSlopes, 1);
+    Problem.Budget -= Price.rounds(false, true, true, 1);
     for (unsigned C = 0; C < Sites[I]->Channels; ++C) {
       Without.push_back(fitsWithout(I, C));
       SearchProblem::Channel &Channel = Problem.Channels.emplace_back();
@@ -310,17 +305,17 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
       }
     }
     unsigned Channels = Sites[R]->Channels;
-    bool OwnOnly = !isOfferedChannel(Pair, 0, 1);
+    bool OwnOnly = !isOfferedChannel(0, 1);
     for (bool Cheap : {true, false}) {
-      // Without truncations the best slopes cost no more than cheap ones. Without affine slopes cheap ones are all.
+      // Where truncations cost nothing the best slopes cost no more than cheap ones.
       if (Cheap && !HasDear)
         continue;
       std::vector<float> &Losses = Storage.emplace_back();
       Losses.reserve(size_t(Channels) * Site.Channels);
       for (unsigned P = 0; P < Site.Channels; ++P)
         for (unsigned C = 0; C < Channels; ++C)
-          if (isOfferedChannel(Pair, C, P))
-            Losses.push_back(Weight[R] * searchedLoss(Pair, C, P, Cheap || !Options.AffineSlopes));
+          if (isOfferedChannel(C, P))
+            Losses.push_back(Weight[R] * searchedLoss(Pair, C, P, Cheap));
     }
     const float *Dear = Storage.back().data(), *CheapLosses = HasDear ? Storage[Storage.size() - 2].data() : nullptr;
     for (unsigned P = 0; P < Site.Channels; ++P) {
@@ -363,7 +358,7 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
           return Pair.Replicate == StatisticsOf[I] && Pair.Candidate == StatisticsOf[Channel.Source->Site] &&
                  Pair.Block == Channel.Source->Block;
         });
-        Slopes = fitGate(*Pair, C, Channel.Source->Channel, Choice.Option == 0 || !Options.AffineSlopes);
+        Slopes = fitGate(*Pair, C, Channel.Source->Channel, Choice.Option == 0);
       }
       Channel.On = Slopes.On;
       Channel.Off = Slopes.Off;
@@ -401,8 +396,8 @@ PlanOutcomes Planner::outcomes(const SharePlan &Plan) const {
         Offered.push_back(*Gate);
     for (unsigned C = 0; C < Sites[R]->Channels; ++C)
       for (const GateSource &Gate : Offered)
-        if (isOfferedChannel(Pair, C, Gate.Channel) && Plan.Sites[R].Channels[C].Source != Gate)
-          Offer(Result.Sites[R][C], Gate, fitGate(Pair, C, Gate.Channel, !Options.AffineSlopes));
+        if (isOfferedChannel(C, Gate.Channel) && Plan.Sites[R].Channels[C].Source != Gate)
+          Offer(Result.Sites[R][C], Gate, fitGate(Pair, C, Gate.Channel, /*Cheap=*/false));
   }
   return Result;
 }
@@ -443,7 +438,7 @@ PlanResult Planner::planOnce(double Limit) {
   Outcomes.AveragePools.clear();
   for (const GateSite *Site : Sites)
     Result.Plan.Sites.push_back(emptyPlan(*Site));
-  if (isGlobal()) {
+  if (hasGlobalBudget(Options.Search)) {
     planSites(0, Sites.size(), Limit, Result.Plan);
   } else {
     // Each site gets its share of the budget; what one cannot spend goes to those after it.
@@ -466,7 +461,7 @@ PlanResult Planner::planOnce(double Limit) {
 /// which the next plan weighs the site, halfway from the last weight (in logarithms), or it would go to and fro.
 PlanResult Planner::plan(double Limit) {
   PlanResult Best = planOnce(Limit);
-  for (unsigned Round = 0; Round < 3 && Options.Amplify > 0 && isGlobal(); ++Round) {
+  for (unsigned Round = 0; Round < 3 && Options.Amplify > 0 && hasGlobalBudget(Options.Search); ++Round) {
     double Least = std::numeric_limits<double>::infinity(), Most = 0;
     for (unsigned I = 0; I < Sites.size(); ++I) {
       double Change = std::sqrt(std::pow(signalLeft(I), -Options.Amplify) / Weight[I]);

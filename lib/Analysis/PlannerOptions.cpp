@@ -19,7 +19,7 @@ Expected<Budget> deepshare::parseBudget(StringRef Text) {
   auto Fail = [&] {
     return makeError("budget '" + Text +
                      "': expected a percentage of at most 100 (50%, 50%bytes, 50%s) or a positive amount (94208 "
-                     "DReLUs, 12MB, 1.5s)");
+                     "DReLUs, 12MB, 1.5s, 20ms)");
   };
   size_t Digits = Text.find_first_not_of("0123456789.");
   double Number;
@@ -51,16 +51,21 @@ Expected<Budget> deepshare::parseBudget(StringRef Text) {
   return Budget{Scale->first, false, Number * Scale->second};
 }
 
+/// \p Number without an exponent and without zeros at the end.
+static std::string plainNumber(double Number) {
+  return StringRef(fmt::format("{:.9f}", Number)).rtrim('0').rtrim('.').str();
+}
+
 std::string deepshare::budgetText(const Budget &Limit) {
   if (Limit.IsFraction)
-    return fmt::format("{:.6g}%{}", 100 * Limit.Amount,
+    return fmt::format("{}%{}", plainNumber(100 * Limit.Amount),
                        Limit.Unit == BudgetUnit::Bytes     ? "bytes"
                        : Limit.Unit == BudgetUnit::Seconds ? "s"
                                                            : "");
   if (Limit.Unit != BudgetUnit::Bytes)
-    return fmt::format("{:.10g}{}", Limit.Amount, Limit.Unit == BudgetUnit::Seconds ? "s" : "");
+    return fmt::format("{}{}", plainNumber(Limit.Amount), Limit.Unit == BudgetUnit::Seconds ? "s" : "");
   double Scale = Limit.Amount >= 1e9 ? 1e9 : Limit.Amount >= 1e6 ? 1e6 : Limit.Amount >= 1e3 ? 1e3 : 1;
-  return fmt::format("{:.10g}{}", Limit.Amount / Scale,
+  return fmt::format("{}{}", plainNumber(Limit.Amount / Scale),
                      Scale == 1e9   ? "GB"
                      : Scale == 1e6 ? "MB"
                      : Scale == 1e3 ? "kB"
@@ -94,6 +99,21 @@ StringRef deepshare::strategyName(Strategy Value) {
   for (const NamedStrategy &S : Strategies)
     if (S.Value == Value)
       return S.Name;
+  llvm_unreachable("unknown strategy");
+}
+
+bool deepshare::hasGlobalBudget(Strategy Value) {
+  switch (Value) {
+  case Strategy::Full:
+  case Strategy::Own:
+  case Strategy::Linear:
+  case Strategy::Blocks:
+    return true;
+  case Strategy::Uniform:
+  case Strategy::KMedoids:
+  case Strategy::Random:
+    return false;
+  }
   llvm_unreachable("unknown strategy");
 }
 

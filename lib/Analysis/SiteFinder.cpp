@@ -72,7 +72,8 @@ Error SiteFinder::visitGraph(Graph &G) {
 /// shape stays unknown is an error.
 Error SiteFinder::visitCall(Node &Call, const Function &F) {
   llvm::SaveAndRestore Outer(Prefix, Prefix + Call.displayName().str() + "/");
-  llvm::DenseMap<const Value *, TensorType> Saved = InnerTypes;
+  llvm::SaveAndRestore OuterTypes(InnerTypes, InnerTypes);
+  auto OuterBits = Bits;
   for (auto [I, Input] : llvm::enumerate(F.Body->inputs())) {
     const Value *Given = Call.input(I);
     if (const TensorType *Type = Given ? typeOf(Given) : nullptr)
@@ -84,8 +85,8 @@ Error SiteFinder::visitCall(Node &Call, const Function &F) {
     return Failed;
   for (auto [I, Output] : llvm::enumerate(F.Body->outputs()))
     if (isBit(Output) && I < Call.numOutputs())
-      Bits.insert(Call.output(I));
-  InnerTypes = std::move(Saved);
+      OuterBits.insert(Call.output(I));
+  Bits = std::move(OuterBits);
   return Error::success();
 }
 

@@ -30,6 +30,11 @@
 
 using namespace deepshare;
 
+/// Of the activations of both models, at least 1.
+static uint64_t bytesPerImage(const Model &M, const Model &Original) {
+  return std::max<uint64_t>(peakActivationBytes(M.graph()) + peakActivationBytes(Original.graph()), 1);
+}
+
 namespace {
 
 /// The value that a layer's output should have: that of the original, plus what the other operand of a following Add is
@@ -78,20 +83,16 @@ private:
   //===--------------------------------------------------------------------===//
 
   llvm::Error loadImages(const ImageSet &Images) {
-    llvm::Expected<ImageInput> Input = findImageInput(M, Images.shape());
-    if (!Input)
-      return Input.takeError();
-    Options.Batch = static_cast<unsigned>(Input->Batch.value_or(Options.Batch));
-    uint64_t Count = Options.Images ? std::min(Options.Images, Images.size()) : Images.size();
-    uint64_t PerImage = peakActivationBytes(M.graph()) + peakActivationBytes(Old.model().graph());
-    Count = std::min(Count, Options.Memory / std::max<uint64_t>(PerImage, 1));
-    uint64_t BatchCount = Count / Options.Batch;
+    llvm::Expected<RepairBatches> Batched = repairBatches(M, Old.model(), Images, Options);
+    if (!Batched)
+      return Batched.takeError();
+    Options.Batch = static_cast<unsigned>(Batched->Images);
+    uint64_t BatchCount = Batched->Count;
     if (BatchCount < 2)
       return llvm::createStringError(
-          fmt::format("repair needs at least {} images (two batches), got {} (of {}; {} MB hold "
-                      "{})",
-                      2 * Options.Batch, Count, Images.size(), Options.Memory >> 20,
-                      Options.Memory / std::max<uint64_t>(PerImage, 1)));
+          fmt::format("repair needs at least {} images (two batches), got {} ({} MB hold {})", 2 * Options.Batch,
+                      Options.Images ? std::min(Options.Images, Images.size()) : Images.size(), Options.Memory >> 20,
+                      Options.Memory / bytesPerImage(M, Old.model())));
     Result.Images = BatchCount * Options.Batch;
     HeldOutBatches = std::max<uint64_t>(1, std::llround(Options.HeldOut * BatchCount));
 
@@ -350,6 +351,16 @@ private:
 };
 
 } // namespace
+
+llvm::Expected<RepairBatches> deepshare::repairBatches(const Model &M, const Model &Original, const ImageSet &Images,
+                                                       const RepairOptions &Options) {
+  llvm::Expected<ImageInput> Input = findImageInput(M, Images.shape());
+  if (!Input)
+    return Input.takeError();
+  uint64_t Batch = Input->Batch.value_or(Options.Batch);
+  uint64_t Count = Options.Images ? std::min(Options.Images, Images.size()) : Images.size();
+  return RepairBatches{Batch, std::min(Count, Options.Memory / bytesPerImage(M, Original)) / Batch};
+}
 
 llvm::Expected<RepairResult> deepshare::repairModel(Model &M, const Model &Original, const ImageSet &Images,
                                                     const RepairOptions &Options) {

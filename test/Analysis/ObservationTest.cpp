@@ -268,11 +268,12 @@ TEST(Observation, FisherWeightsAreTheModelsOwn) {
 }
 
 TEST(Observation, OutputsWithoutGatesWeighNothing) {
-  // No gate at all, and one that the first output does not depend on.
+  // No gate at all, and one that no output of numbers depends on.
   Noise Images(4, {2, 4, 4});
   Observed None = setUp("(float[N,2,4,4] x) => (float[N,2,4,4] y)", "y = Sigmoid(x)");
   EXPECT_TRUE(collect(None, Images, {}).Pairs.empty());
-  Observed Other = setUp("(float[N,2,4,4] x) => (float[N,2,4,4] y, float[N,2,4,4] z)", "y = Sigmoid(x) z = Relu(x)");
+  Observed Other = setUp("(float[N,2,4,4] x) => (float[N,2,4,4] y, int64[N,1,4,4] z)",
+                         "y = Sigmoid(x) r = Relu(x) z = ArgMax<axis = 1>(r)");
   EXPECT_THAT(collect(Other, Images, {}).Sites[0].S, testing::Each(0));
 }
 
@@ -320,6 +321,28 @@ TEST(Observation, LeavesOutFarSites) {
   }
   EXPECT_THAT(Left, ElementsAre(Pair(0, 0), Pair(1, 0), Pair(1, 1), Pair(2, 1), Pair(2, 2), Pair(3, 2), Pair(3, 3)));
   EXPECT_EQ(describe(Some, 0), "8 images, seed 0, 192 pairs of channels left out for want of memory");
+}
+
+/// Every output that a site reaches weighs it, wherever it stands among the outputs.
+TEST(Observation, AllOutputsGiveWeights) {
+  const std::string Body = "y = Relu(x) a = Relu(v) z = MatMul(y, w) b = MatMul(a, w) i = ArgMax<axis = 1>(b)";
+  auto Loss = [&](const std::string &Outputs) {
+    Observed S = setUp("(float[N,2] x) => (" + Outputs + ")",
+                       "w = Constant<value = float[2,2] {1, -1, 0.5, 2}>() v = Neg(x) " + Body);
+    std::vector<double> Sums;
+    for (const SiteMoments &Site : collect(S, Noise(40, {2}), {}).Sites)
+      Sums.push_back(Site.S[0]);
+    return Sums;
+  };
+  std::vector<double> Both = Loss("int64[N,1] i, float[N,2] z, float[N,2] b"), One = Loss("float[N,2] z, int64[N,1] i");
+  ASSERT_EQ(Both.size(), 2u);
+  EXPECT_GT(Both[0], 0);
+  EXPECT_GT(Both[1], 0);
+  EXPECT_GT(One[0], 0);
+  EXPECT_EQ(One[1], 0);
+  // Integers alone have no gradient: all elements weigh the same.
+  for (double Sum : Loss("int64[N,1] i"))
+    EXPECT_GT(Sum, 0);
 }
 
 TEST(Observation, BadInput) {

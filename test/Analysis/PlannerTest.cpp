@@ -362,6 +362,22 @@ TEST(Planner, WholeBudgetKeepsEveryGate) {
   }
 }
 
+/// A kept slope of 0.25 is a truncation that no hard sharing avoids, and that the budget must pay.
+TEST(Planner, EveryStrategyPaysForSlopesThatAreKept) {
+  Instance I = randomInstance(3, {{6, 4}, {6, 4}});
+  for (GateSite &Site : I.Sites)
+    Site.SlopeOff.assign(6, 0.25);
+  for (Strategy Search : allStrategies())
+    for (double Part : {0.5, 0.25}) {
+      PlannerOptions Options;
+      Options.Search = Search;
+      Options.Limit = fraction(Part, BudgetUnit::Bytes);
+      PlanResult Result = plan(I, Options);
+      EXPECT_GT(Result.Price, 0) << strategyName(Search).str();
+      EXPECT_LE(Result.Price, Part * Result.FullPrice * (1 + 1e-9)) << strategyName(Search).str();
+    }
+}
+
 TEST(Planner, SameArgumentsSamePlan) {
   Instance I = randomInstance(5, {{8, 8}, {6, 8}, {12, 4}});
   for (Strategy Search : {Strategy::Full, Strategy::Random}) {
@@ -459,12 +475,9 @@ TEST(Planner, SitesThatCannotShareSpendTheirPart) {
 TEST(ClosedForms, AveragesOfMaxima) {
   // Channels: a scale of 2 leaves nothing; no correlation; nothing there.
   PoolMoments Pool{{4, 3, 0}, {2, 0, 0}, {1, 5, 0}};
-  AverageFit Fit = fitAverage(Pool, true);
+  AverageFit Fit = fitAverage(Pool);
   EXPECT_EQ(Fit.Scale, (std::vector<float>{2, 1, 1}));
   EXPECT_DOUBLE_EQ(Fit.Loss, 0 + 3 + 5);
-  Fit = fitAverage(Pool, false);
-  EXPECT_EQ(Fit.Scale, (std::vector<float>{1, 1, 1}));
-  EXPECT_DOUBLE_EQ(Fit.Loss, 1 + 3 + 5);
 }
 
 /// A MaxPool of 2 x 2 windows between two sites, which loses Loss (0 with a scale of 2) as an average.
@@ -500,7 +513,6 @@ TEST(Planner, MaximaBecomeAveragesWhereThatLosesLeast) {
   Options.Limit = fraction(1);
   EXPECT_TRUE(plan(withPool(0), Options).Plan.AveragePools.empty());
   // A division and a scale are truncations of 8 bytes each.
-  Options.Limit = fraction(0, BudgetUnit::Bytes);
   Options.Limit = {BudgetUnit::Bytes, false, 20 * 2 * 8};
   PlanResult None = plan(withPool(5), Options);
   EXPECT_EQ(None.Price, 20 * 2 * 8);
@@ -510,13 +522,6 @@ TEST(Planner, MaximaBecomeAveragesWhereThatLosesLeast) {
     Site.FoldsScale = Site.CanAverage;
   Options.Limit.Amount = 20 * 8;
   EXPECT_EQ(plan(Folding, Options).Price, 20 * 8);
-  // Without truncations for slopes there is no scale.
-  Options.AffineSlopes = false;
-  Options.Limit.Amount = 20 * 8;
-  None = plan(withPool(5), Options);
-  EXPECT_EQ(None.Price, 20 * 8);
-  ASSERT_EQ(None.Plan.AveragePools.size(), 1u);
-  EXPECT_EQ(None.Plan.AveragePools[0].Scale, std::vector<float>(5, 1));
 }
 
 TEST(Planner, SharesOfABudgetKeepMaxima) {
@@ -566,12 +571,6 @@ TEST(Planner, ScalesThatFoldCostNoTruncation) {
   // Where truncations cost nothing, folding them changes no plan.
   Options.Limit = fraction(0.4);
   EXPECT_EQ(printSharePlan(plan(Folding, Options).Plan), printSharePlan(plan(Kept, Options).Plan));
-  // Slopes may be of 0, 1 and -1 only.
-  Options.Limit = fraction(0.4, BudgetUnit::Bytes);
-  Options.AffineSlopes = false;
-  for (const SitePlan &Site : plan(Folding, Options).Plan.Sites)
-    for (const ChannelPlan &Channel : Site.Channels)
-      EXPECT_FALSE(needsTruncation(Channel));
 }
 
 TEST(Planner, StatisticsOfAnotherModel) {
@@ -598,6 +597,12 @@ TEST(Budget, Parses) {
   Is("20ms", BudgetUnit::Seconds, false, 0.02);
   for (const char *Bad : {"", "-3", "abc", "50 %", "101%", "1e3", "nan", "5XB", "%", "1.2.3", "0", "0MB", "0s"})
     EXPECT_THAT(llvm::toString(parseBudget(Bad).takeError()), HasSubstr("expected a percentage of at most 100")) << Bad;
+}
+
+TEST(Budget, PrintsWhatItParses) {
+  for (const char *Text : {"50%", "12.5%", "33.333333333%", "0.00001%", "50%bytes", "25%s", "94208", "30000000000",
+                           "12MB", "1.5kB", "7B", "1.5s", "0.00001s", "0.02s"})
+    EXPECT_EQ(budgetText(*parseBudget(Text)), Text);
 }
 
 TEST(Strategy, Names) {

@@ -8,7 +8,7 @@
 Each row is one ds-opt: it observes, plans and repairs on 1,024 training images that the seed draws. With --tune-steps
 the result is tuned by the original's outputs alone, with tuning.py's recipe. Top-1 is counted in ONNX Runtime on all 10,000 test images, once, at
 the end: no test image is seen before, and nothing is selected by it. Each row leaves a JSON file in the results' folder
-and is not run again while that is there. Prints a Markdown table a model, cost model and kind of row: means over the seeds.
+and is not run again while that is there. Prints the machines and commits of the rows and a Markdown table a model, cost model and kind of row: means over the seeds.
 """
 
 import argparse
@@ -56,11 +56,13 @@ def measure(model, cost_model, seed, strategy, budget, arguments):
 
 
 def tables(results):
-    groups = {}
+    groups, machines = {}, set()
     for path in sorted(results.glob("*/*.row.json")):
         row = json.loads(path.read_text())
+        machines.add(row["machine"])
         cells = groups.setdefault((row["model"], row["cost_model"], row["steps"]), {})
         cells.setdefault((row["strategy"], row["budget"]), {})[row["seed"]] = row["top1"]
+    print("\n".join(sorted(machines)) + "\n")
     for (model, cost_model, steps), cells in sorted(groups.items()):
         budgets = sorted({budget for _, budget in cells}, key=lambda text: -float(text.rstrip("%")))
         seeds = sorted({seed for runs in cells.values() for seed in runs})
@@ -97,7 +99,6 @@ def main():
     with concurrent.futures.ThreadPoolExecutor(arguments.jobs) as pool:
         list(pool.map(lambda row: measure(*row, arguments), [
             (*source, strategy, budget) for source in sources for budget in arguments.budget for strategy in arguments.strategy]))
-    print(machine.describe(ROOT) + "\n")
     tables(arguments.results)
 
 

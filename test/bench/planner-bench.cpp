@@ -167,6 +167,7 @@ static std::pair<std::vector<GateSite>, GateStatistics> cut(const Subject &S, co
     Order.resize(std::min<size_t>(Order.size(), Channels));
     GateSite Site = S.Sites[I];
     Site.Channels = Order.size();
+    Site.FoldsScale = false; // of one channel's scale the exact problem knows nothing
     Site.DReLUs = Site.Muxes = Site.Channels * Site.positions();
     Site.SlopeOn.resize(Site.Channels);
     Site.SlopeOff.resize(Site.Channels);

@@ -71,7 +71,6 @@ def solve(problem, seconds):
         at += len(options)
     row([(c, v) for c, v in entries if v], -highspy.kHighsInf, 1 + 1e-9)
 
-    model = highspy.HighsModel()
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = n, len(low)
     lp.col_cost_ = cost / unit

@@ -101,10 +101,9 @@ struct AverageFit {
   double Loss;
 };
 
-/// The best scale of each channel, MaxAverage / AverageAverage, which leaves MaxMax - MaxAverage^2 / AverageAverage;
-/// with
-/// \p IsScaled false, and in channels where the best is not positive, the scale is 1.
-AverageFit fitAverage(const PoolMoments &Pool, bool IsScaled);
+/// The best scale of each channel, MaxAverage / AverageAverage, which leaves MaxMax - MaxAverage^2 / AverageAverage; in
+/// channels where the best is not positive, the scale is 1.
+AverageFit fitAverage(const PoolMoments &Pool);
 
 } // namespace deepshare
 

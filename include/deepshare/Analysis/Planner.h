@@ -42,8 +42,8 @@ struct Budget {
   double Amount = 1;
 };
 
-/// Parses "50%", "94208", "12MB" (kB, MB, GB: powers of 1000; B) or "1.5s"; "50%bytes" and "50%s" are fractions of
-/// bytes and of seconds. The error says what was given and what is expected.
+/// Parses "50%", "94208", "12MB" (kB, MB, GB: powers of 1000; B), "1.5s" or "20ms"; "50%bytes" and "50%s" are fractions
+/// of bytes and of seconds. The error says what was given and what is expected.
 llvm::Expected<Budget> parseBudget(llvm::StringRef Text);
 /// The budget as parseBudget reads it, in its shortest form: "12.5%", "50%bytes", "94208", "12MB", "0.02s".
 std::string budgetText(const Budget &Limit);
@@ -64,6 +64,8 @@ enum class Strategy {
 llvm::Expected<Strategy> parseStrategy(llvm::StringRef Name);
 /// Its name.
 llvm::StringRef strategyName(Strategy S);
+/// Whether all sites share one budget; the others give each site its part.
+bool hasGlobalBudget(Strategy S);
 /// Every strategy, the planner's own first.
 std::vector<Strategy> allStrategies();
 
@@ -72,13 +74,11 @@ struct PlannerOptions {
   Strategy Search = Strategy::Full;
   CostModel Cost;     ///< for Bytes and Seconds
   Network Connection; ///< for Seconds
-  uint64_t Seed = 0;  ///< for Strategy::Random
-  /// Linear channels and replicates may have slopes other than 0, 1 and -1. Off: nothing ever costs a truncation, and
-  /// no scale is folded.
-  bool AffineSlopes = true;
+  uint64_t Seed = 0;  ///< for Strategy::Random, and which gates the search tries first
   /// A site's errors count as noise over the signal that they leave, for the layers behind bring what is left back to
   /// its size, and the noise with it: of E, what is lost without the site, and L, what its channels lose, the next part
-  /// of a loss counts (1 - L / E)^-Amplify times. 0: the plain sum. Not for strategies with a budget for each site.
+  /// of a loss counts (1 - L / E)^-Amplify times. 0: the plain sum. Strategies without a global budget search with
+  /// the plain sum, but report this loss too, so that plans compare.
   double Amplify = 1;
   /// Also find the next best of every channel (ChannelOutcome::Next), which takes about a tenth of the planning's time.
   bool Explain = false;

@@ -66,6 +66,17 @@ struct RepairResult {
   double Divergence = 0;
 };
 
+/// The images that repair takes of a set, in batches.
+struct RepairBatches {
+  uint64_t Images; ///< a batch
+  uint64_t Count;  ///< of batches, as many as the set, Options.Images and Options.Memory allow
+};
+
+/// How \p Images would be used; fewer than two batches are too few for repair. \p M and \p Original as for
+/// repairModel(). Error: images of a wrong shape.
+llvm::Expected<RepairBatches> repairBatches(const Model &M, const Model &Original, const ImageSet &Images,
+                                            const RepairOptions &Options);
+
 /// Repairs \p M, which `share-gates` made of \p Original. Re-fits Conv and ConvTranspose (1-D to 3-D, any groups), Gemm
 /// and MatMul with constant weights, and the slopes of replicates and linear channels that are not 0, 1 or -1. Values
 /// correspond by name. Deterministic for a seed. Errors: an operator that lib/Exec cannot run, images of a wrong shape,
