@@ -6,10 +6,9 @@
 //
 // Searches a share plan (deepshare/Analysis/Planner.h says how). Changes nothing in the model.
 //
-// How errors of many channels add up is not known: which loss predicts best differs from budget to budget, and a larger
-// pool gives the search more chances to believe a wrong prediction. So a plan is searched for each of several losses,
-// for the full pool also within the smaller ones that it holds; all are tried on a few images (PlanTrial.h), and the
-// best is taken.
+// How errors of many channels add up is not known, and a larger pool gives the search more chances to believe a wrong
+// prediction. So a plan is searched for the full pool and for the smaller ones that it holds, and the one is taken that
+// leaves least on trial (PlanTrial.h); then plans of its pool for other forms of the loss are tried against it.
 //
 //===----------------------------------------------------------------------===//
 
@@ -22,6 +21,8 @@
 #include "llvm/ADT/StringExtras.h"
 
 #include <fmt/format.h>
+
+#include <limits>
 
 using namespace deepshare;
 
@@ -47,23 +48,24 @@ public:
     Options.Explain = Context.Explain;
     Options.Connection = Context.Connection.value_or(Network());
     Options.Seed = Context.Seed;
-    llvm::Expected<std::vector<PlanResult>> Plans = search(*Sites, *Context.Statistics);
-    if (!Plans)
-      return Plans.takeError();
-    std::string Model = structureFingerprint(M);
-    for (PlanResult &Result : *Plans)
-      Result.Plan.Model = Model;
-    llvm::Expected<size_t> Best = tryAll(M, *Plans, Context);
+    Trial.Seed = Context.Seed;
+    llvm::Expected<Candidate> Best = search(M, *Sites, Context);
     if (!Best)
       return Best.takeError();
-    Context.Plan = std::move((*Plans)[*Best].Plan);
-    Context.Outcomes = std::move((*Plans)[*Best].Outcomes);
+    Best->Plan.Model = structureFingerprint(M);
+    Context.Plan = std::move(Best->Plan);
+    Context.Outcomes = std::move(Best->Outcomes);
     return false;
   }
 
   PassStatistics statistics() const override { return {{"plans tried", Tried}}; }
 
 private:
+  struct Candidate : PlanResult {
+    Strategy Pool;
+    std::optional<double> Left; ///< what it leaves on trial; nothing as long as it was not tried
+  };
+
   /// The pools that plans are searched in: every one of them lies within that of the strategy.
   std::vector<Strategy> pools() const {
     if (Options.Search == Strategy::Full)
@@ -71,55 +73,65 @@ private:
     return {Options.Search};
   }
 
-  /// A plan for each pool and amplification, those left out that another one has found too.
-  llvm::Expected<std::vector<PlanResult>> search(llvm::ArrayRef<GateSite> Sites, const GateStatistics &Statistics) {
-    std::vector<PlanResult> Plans;
+  llvm::Expected<Candidate> search(const Model &M, llvm::ArrayRef<GateSite> Sites, PassContext &Context) {
+    std::vector<Candidate> Candidates;
     for (Strategy Pool : pools())
-      for (double Amplification :
-           llvm::ArrayRef(Amplifications).take_front(hasGlobalBudget(Pool) ? Amplifications.size() : 1)) {
-        PlannerOptions Search = Options;
-        Search.Search = Pool;
-        Search.Amplify = Amplification;
-        llvm::Expected<PlanResult> Result = planSharing(Sites, Statistics, Search);
-        if (!Result && Pool == Options.Search)
-          return Result.takeError();
-        if (!Result) {
-          // A smaller pool may have no plan of so small a budget.
-          llvm::consumeError(Result.takeError());
-          continue;
-        }
-        if (llvm::none_of(Plans, [&](const PlanResult &Other) {
-              return Other.Plan.Sites == Result->Plan.Sites && Other.Plan.AveragePools == Result->Plan.AveragePools;
-            }))
-          Plans.push_back(std::move(*Result));
+      if (llvm::Error E = addPlan(Candidates, Pool, Amplifications.front(), Sites, *Context.Statistics)) {
+        if (Pool == Options.Search)
+          return E;
+        // A smaller pool may have no plan of so small a budget.
+        llvm::consumeError(std::move(E));
       }
-    return Plans;
+    if (llvm::Error E = keepBest(Candidates, M, Context))
+      return E;
+    Strategy Pool = Candidates.front().Pool;
+    if (hasGlobalBudget(Pool) && Context.Images)
+      for (double Amplification : llvm::ArrayRef(Amplifications).drop_front())
+        if (llvm::Error E = addPlan(Candidates, Pool, Amplification, Sites, *Context.Statistics))
+          return E;
+    if (llvm::Error E = keepBest(Candidates, M, Context))
+      return E;
+    return std::move(Candidates.front());
   }
 
-  /// The index of the plan that leaves least, the first where images are too few to say.
-  llvm::Expected<size_t> tryAll(const Model &M, llvm::ArrayRef<PlanResult> Plans, PassContext &Context) {
-    if (Plans.size() < 2 || !Context.Images)
-      return 0;
-    Trial.Seed = Context.Seed;
-    size_t Best = 0;
-    double Least = std::numeric_limits<double>::infinity();
-    for (size_t I = 0; I < Plans.size(); ++I) {
+  /// Searches a plan and adds it, unless it is there.
+  llvm::Error addPlan(std::vector<Candidate> &Candidates, Strategy Pool, double Amplification,
+                      llvm::ArrayRef<GateSite> Sites, const GateStatistics &Statistics) const {
+    PlannerOptions Search = Options;
+    Search.Search = Pool;
+    Search.Amplify = Amplification;
+    llvm::Expected<PlanResult> Result = planSharing(Sites, Statistics, Search);
+    if (!Result)
+      return Result.takeError();
+    if (llvm::none_of(Candidates, [&](const Candidate &Other) {
+          return Other.Plan.Sites == Result->Plan.Sites && Other.Plan.AveragePools == Result->Plan.AveragePools;
+        }))
+      Candidates.push_back({std::move(*Result), Pool, std::nullopt});
+    return llvm::Error::success();
+  }
+
+  /// Keeps the one that leaves least on trial, the first where images are too few to say.
+  llvm::Error keepBest(std::vector<Candidate> &Candidates, const Model &M, PassContext &Context) {
+    for (Candidate &C : Candidates) {
+      if (Candidates.size() < 2 || !Context.Images || C.Left)
+        continue;
       Trial.Progress = [&](uint64_t Done, uint64_t Total) {
         if (Context.Progress)
-          Context.Progress("trying plans", I * Total + Done, Plans.size() * Total);
+          Context.Progress(fmt::format("trying plan {}", Tried + 1), Done, Total);
       };
-      llvm::Expected<std::optional<double>> Divergence = tryPlan(M, Plans[I].Plan, *Context.Images, Trial);
-      if (!Divergence)
-        return Divergence.takeError();
-      if (!*Divergence)
-        return 0;
-      ++Tried;
-      if (**Divergence < Least) {
-        Least = **Divergence;
-        Best = I;
-      }
+      llvm::Expected<std::optional<double>> Left = tryPlan(M, C.Plan, *Context.Images, Trial);
+      if (!Left)
+        return Left.takeError();
+      C.Left = *Left;
+      Tried += C.Left.has_value();
     }
-    return Best;
+    static constexpr double Unknown = std::numeric_limits<double>::infinity();
+    auto Best = llvm::min_element(Candidates, [](const Candidate &A, const Candidate &B) {
+      return A.Left.value_or(Unknown) < B.Left.value_or(Unknown);
+    });
+    std::swap(Candidates.front(), *Best);
+    Candidates.erase(std::next(Candidates.begin()), Candidates.end());
+    return llvm::Error::success();
   }
 
   PlannerOptions Options;
@@ -152,19 +164,20 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
       return llvm::createStringError("option 'amplify': expected whole numbers from 0 to 4, got '" + Word + "'");
     Amplifications.push_back(Amplification);
   }
-  llvm::Expected<int64_t> Images = Given.getInt("images", 1);
+  llvm::Expected<int64_t> Images = Given.getInt("images", 0, 1 << 30);
   if (!Images)
     return Images.takeError();
   llvm::Expected<int64_t> Memory = Given.getInt("memory", 1, 1 << 30);
   if (!Memory)
     return Memory.takeError();
-  RepairOptions Trial;
-  Trial.Images = static_cast<uint64_t>(*Images);
-  Trial.HeldOut = 0.5;
-  Trial.Rows = 1 << 14;
-  Trial.Memory = static_cast<uint64_t>(*Memory) << 20;
   Options.Limit = *Limit;
   Options.Search = *Search;
+  RepairOptions Trial;
+  Trial.Images = static_cast<uint64_t>(*Images);
+  Trial.Measured = 0.5;
+  // Neighbouring positions say nearly the same, so that fewer equations than in a repair do.
+  Trial.Rows = 1 << 16;
+  Trial.Memory = static_cast<uint64_t>(*Memory) << 20;
   return std::make_unique<PlanGates>(std::move(Options), Connection, std::move(Amplifications), std::move(Trial));
 }
 
@@ -178,7 +191,7 @@ PassInfo deepshare::planGatesPass() {
            {"strategy", "full", "full, own, uniform, linear, kmedoids, blocks or random"},
            {"amplify", "1 0 2",
             "how much more errors count the less signal a site has left, 0 (not) to 4; of several the best on trial"},
-           {"images", "384", "images of a trial, half of them to repair the plan's model, half to measure it"},
+           {"images", "2048", "images of a trial, half of them to repair a plan's model, half to measure it; 0: all"},
            {"memory", "2048", "bound of a trial's memory, in MiB"},
            {"network", "", "for budgets in seconds: lan, wan or 20ms,100Mbps; empty: that of --network"}},
       .Create = create,

@@ -21,7 +21,7 @@ llvm::Expected<std::optional<double>> deepshare::tryPlan(const Model &M, const S
   llvm::Expected<RepairBatches> Batches = repairBatches(*Copy, M, Images, Options);
   if (!Batches)
     return Batches.takeError();
-  if (Batches->Count < 2)
+  if (Batches->Fitted < 2 || Batches->Measured == 0)
     return std::nullopt;
   llvm::Expected<RepairResult> Repaired = repairModel(*Copy, M, Images, Options);
   if (!Repaired)

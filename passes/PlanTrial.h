@@ -13,9 +13,9 @@
 namespace deepshare {
 
 /// Applies \p Plan to a copy of \p M, repairs the copy with \p Options, and returns by how much its outputs differ from
-/// those of \p M on the images that the repair held out (RepairResult::Divergence); nothing where there are no two
-/// batches of images, or no memory for them. \p M is observed and canonical. Errors: those of share-gates and of
-/// repairModel().
+/// those of \p M on images that had no part in that (RepairResult::Divergence); nothing where there are no two batches
+/// to fit and one to measure, or no memory for them. \p M is observed and canonical. Errors: those of share-gates and
+/// of repairModel().
 llvm::Expected<std::optional<double>> tryPlan(const Model &M, const SharePlan &Plan, const ImageSet &Images,
                                               const RepairOptions &Options);
 

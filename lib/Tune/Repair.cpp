@@ -72,8 +72,9 @@ public:
       if (llvm::Error E = New.step(N))
         return E;
     }
-    if (llvm::Error E = measureOutputs())
-      return E;
+    if (IsMeasured)
+      if (llvm::Error E = measureOutputs())
+        return E;
     return std::move(Result);
   }
 
@@ -87,14 +88,16 @@ private:
     if (!Batched)
       return Batched.takeError();
     Options.Batch = static_cast<unsigned>(Batched->Images);
-    uint64_t BatchCount = Batched->Count;
-    if (BatchCount < 2)
+    FittedBatches = Batched->Fitted;
+    IsMeasured = Batched->Measured > 0;
+    uint64_t BatchCount = FittedBatches + Batched->Measured;
+    if (FittedBatches < 2)
       return llvm::createStringError(
           fmt::format("repair needs at least {} images (two batches), got {} ({} MB hold {})", 2 * Options.Batch,
                       Options.Images ? std::min(Options.Images, Images.size()) : Images.size(), Options.Memory >> 20,
                       Options.Memory / bytesPerImage(M, Old.model())));
-    Result.Images = BatchCount * Options.Batch;
-    HeldOutBatches = std::max<uint64_t>(1, std::llround(Options.HeldOut * BatchCount));
+    Result.Images = FittedBatches * Options.Batch;
+    HeldOutBatches = std::max<uint64_t>(1, std::llround(Options.HeldOut * FittedBatches));
 
     std::vector<uint64_t> Order(Images.size());
     std::iota(Order.begin(), Order.end(), 0);
@@ -218,13 +221,13 @@ private:
       return llvm::Error::success();
     }
     const std::vector<at::Tensor> &Inputs = New.value(N.input(0));
-    int64_t Rows = static_cast<int64_t>(Options.Rows / Inputs.size());
+    int64_t Rows = static_cast<int64_t>(Options.Rows / FittedBatches);
     RepairedLayer Row{N.output()->name().str(), 0, 0, 0};
     for (int64_t Group = 0; Group < Layer->groups(); ++Group) {
       NormalEquations Train(Layer->features(), Layer->outputs()), HeldOut(Layer->features(), Layer->outputs());
-      for (size_t B = 0; B < Inputs.size(); ++B) {
+      for (size_t B = 0; B < FittedBatches; ++B) {
         auto [A, T] = Layer->rows(Group, Inputs[B], Wanted[B], Rows, Options.Seed + B);
-        (B + HeldOutBatches < Inputs.size() ? Train : HeldOut).add(A, T);
+        (B + HeldOutBatches < FittedBatches ? Train : HeldOut).add(A, T);
       }
       RidgeFit Fit = fitRidge(Train, HeldOut, Layer->weights(Group), Layer->hasBias());
       Layer->setWeights(Group, Fit.Weights);
@@ -241,28 +244,30 @@ private:
   }
 
   llvm::Error measureOutputs() {
+    double Divergence = 0;
     const Graph &Old = this->Old.model().graph();
     for (auto [Output, Original] : llvm::zip(std::as_const(M).graph().outputs(), Old.outputs())) {
       if (!Output->producer() || !Original->producer())
         continue;
       if (llvm::Error E = this->Old.advanceTo(*Original->producer()))
         return E;
-      auto HeldOut = [&](const std::vector<at::Tensor> &Batches) {
-        return at::cat(at::TensorList(Batches).slice(Batches.size() - HeldOutBatches));
+      auto Measured = [&](const std::vector<at::Tensor> &Batches) {
+        return at::cat(at::TensorList(Batches).slice(FittedBatches));
       };
-      at::Tensor Left = HeldOut(New.value(Output)), Wanted = HeldOut(this->Old.value(Original));
+      at::Tensor Left = Measured(New.value(Output)), Wanted = Measured(this->Old.value(Original));
       if (!Wanted.is_floating_point() || Wanted.numel() == 0)
         continue;
       if (Wanted.dim() < 2 || Wanted.size(1) < 2) {
-        Result.Divergence += tune::relativeError(Left, Wanted).item<double>();
+        Divergence += tune::relativeError(Left, Wanted).item<double>();
         continue;
       }
       if (Original->producer()->is("Softmax")) {
         Left = Left.clamp_min(1e-12).log();
         Wanted = Wanted.clamp_min(1e-12).log();
       }
-      Result.Divergence += tune::divergence(Left, Wanted, 1).item<double>();
+      Divergence += tune::divergence(Left, Wanted, 1).item<double>();
     }
+    Result.Divergence = Divergence;
     return llvm::Error::success();
   }
 
@@ -290,7 +295,7 @@ private:
       return llvm::Error::success();
     at::Tensor Index = at::tensor(Mask, at::kLong);
     at::Tensor Sums = at::zeros({4, Index.size(0)}, at::kDouble); // d x y, d x^2, (1-d) x y, (1-d) x^2
-    for (size_t B = 0; B < Wanted.size(); ++B) {
+    for (size_t B = 0; B < FittedBatches; ++B) {
       at::Tensor X = perChannel(New.value(N.input(0))[B]);
       std::vector<at::Tensor> Masks;
       for (unsigned I = 1; I < N.numInputs(); ++I)
@@ -322,7 +327,7 @@ private:
     const Tensor &Factor = *N.input(1)->constant();
     std::vector<float> Slopes = Factor.toVector<float>();
     at::Tensor Product = at::zeros({static_cast<int64_t>(Slopes.size())}, at::kDouble), Square = Product.clone();
-    for (size_t B = 0; B < Wanted.size(); ++B) {
+    for (size_t B = 0; B < FittedBatches; ++B) {
       at::Tensor X = perChannel(New.value(N.input(0))[B]);
       Product += channelSums(X * perChannel(Wanted[B]));
       Square += channelSums(X * X);
@@ -345,7 +350,9 @@ private:
   RepairOptions Options;
   Stepper New, Old;
   llvm::StringMap<const Value *> OriginalByName;
-  uint64_t HeldOutBatches = 1;
+  uint64_t FittedBatches = 0;  ///< the first of all
+  uint64_t HeldOutBatches = 1; ///< the last of those
+  bool IsMeasured = false;
   uint64_t Done = 0;
   RepairResult Result;
 };
@@ -358,8 +365,10 @@ llvm::Expected<RepairBatches> deepshare::repairBatches(const Model &M, const Mod
   if (!Input)
     return Input.takeError();
   uint64_t Batch = Input->Batch.value_or(Options.Batch);
-  uint64_t Count = Options.Images ? std::min(Options.Images, Images.size()) : Images.size();
-  return RepairBatches{Batch, std::min(Count, Options.Memory / bytesPerImage(M, Original)) / Batch};
+  uint64_t Wanted = Options.Images ? std::min(Options.Images, Images.size()) : Images.size();
+  uint64_t Count = std::min(Wanted, Options.Memory / bytesPerImage(M, Original)) / Batch;
+  uint64_t Measured = std::llround(Options.Measured * Count);
+  return RepairBatches{Batch, Count - Measured, Measured};
 }
 
 llvm::Expected<RepairResult> deepshare::repairModel(Model &M, const Model &Original, const ImageSet &Images,

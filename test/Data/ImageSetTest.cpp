@@ -15,6 +15,8 @@
 #include <zip.h>
 #include <zlib.h>
 
+#include <numeric>
+
 using namespace deepshare;
 
 namespace {
@@ -440,6 +442,24 @@ TEST(Shared, ReadsCifarCalibration) {
   ASSERT_TRUE(Images && Images->hasLabels());
   EXPECT_EQ(Images->size(), 1024u);
   EXPECT_EQ(Images->shape(), llvm::ArrayRef<int64_t>({3, 32, 32}));
+}
+
+/// The images of a sample are those of the set, each at most once, the same for a seed, in the order of the set.
+TEST(ImageSample, DrawsImagesOfTheSet) {
+  TemporaryFolder Folder;
+  std::vector<float> Values(40);
+  std::iota(Values.begin(), Values.end(), 0.0f);
+  std::string Path = Folder.write("a.npy", npy("<f4", "(40, 1, 1, 1)", bytesOf<float>(Values)));
+  Set Sample = sampleImages(open(Path), 8, 3), Again = sampleImages(open(Path), 8, 3),
+      Other = sampleImages(open(Path), 8, 4);
+  ASSERT_EQ(Sample->size(), 8u);
+  EXPECT_EQ(Sample->shape(), llvm::ArrayRef<int64_t>({1, 1, 1}));
+  std::vector<float> Drawn = read(*Sample, {0, 1, 2, 3, 4, 5, 6, 7});
+  EXPECT_TRUE(std::adjacent_find(Drawn.begin(), Drawn.end(), std::greater_equal<>()) == Drawn.end());
+  EXPECT_EQ(Drawn, read(*Again, {0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_NE(Drawn, read(*Other, {0, 1, 2, 3, 4, 5, 6, 7}));
+  EXPECT_EQ(sampleImages(open(Path), 0, 3)->size(), 40u);
+  EXPECT_EQ(sampleImages(open(Path), 41, 3)->size(), 40u);
 }
 
 } // namespace

@@ -26,27 +26,28 @@ using namespace deepshare;
 
 bool deepshare::isMainJob(const DriverOptions &Options) { return jobOf(Options) & (PlanJob | ApplyJob); }
 
-/// The job's own pipeline.
+/// Calibration images of a job, all passes together.
+static constexpr uint64_t DefaultImageCount = 1024;
+
+/// The job's own pipeline. Its passes share the images that fillContext() draws.
 static std::string jobPipeline(const DriverOptions &Options) {
   if (jobOf(Options) == TargetJob)
     return "canonicalize,infer-shapes";
   if (!isMainJob(Options) && jobOf(Options) != SweepJob)
     return Options.Passes;
-  std::string Common = fmt::format("memory={}", Options.Memory);
-  if (Options.ImageCount)
-    Common += fmt::format(" images={}", *Options.ImageCount);
+  std::string Memory = fmt::format("memory={}", Options.Memory);
+  std::string All = Memory + " images=0";
   std::string Pipeline = "canonicalize,expand-gates";
   if (Options.Plan.empty())
-    Pipeline += fmt::format(",observe-gates{{{} weights='{}' average-pools={}}}", Common, Options.Weights,
-                            Options.AllowAveragePool ? "on" : "off");
+    Pipeline += fmt::format(",observe-gates{{{} weights='{}' average-pools={}}}", Options.ImageCount ? All : Memory,
+                            Options.Weights, Options.AllowAveragePool ? "on" : "off");
   if (jobOf(Options) == SweepJob)
     return Pipeline;
   if (Options.Plan.empty())
-    Pipeline += fmt::format(",plan-gates{{budget='{}' strategy='{}' memory={}}}", Options.Budget, Options.Strategy,
-                            Options.Memory);
+    Pipeline += fmt::format(",plan-gates{{budget='{}' strategy='{}' {}}}", Options.Budget, Options.Strategy, All);
   Pipeline += ",share-gates,eliminate-identity,eliminate-dead-code";
   if (Options.Repair && !Options.Images.empty())
-    Pipeline += fmt::format(",repair{{{}}}", Common);
+    Pipeline += fmt::format(",repair{{{}}}", All);
   // Repair compares layers with the original's, before which scales must not have moved.
   Pipeline += ",fold-scales,contract-gates";
   return Pipeline + ",infer-shapes";
@@ -127,7 +128,10 @@ llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Co
   llvm::Expected<std::unique_ptr<ImageSet>> Opened = openImageSet(Options.Images, {*Mean, *Std});
   if (!Opened)
     return Opened.takeError();
-  Images = std::move(*Opened);
+  // A pipeline of the user's says in its passes how many images each takes.
+  Images = Options.Passes.empty()
+               ? sampleImages(std::move(*Opened), Options.ImageCount.value_or(DefaultImageCount), Options.Seed)
+               : std::move(*Opened);
   Context.Images = Images.get();
   return llvm::Error::success();
 }

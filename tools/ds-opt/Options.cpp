@@ -79,9 +79,9 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
       "calibrate",
       cl::desc("Observe gates on these images (.npy, .npz, idx, CIFAR binary, or a folder), plan, share, repair"),
       cl::value_desc("images"), cl::location(Result.Images), cl::cat(Category));
-  cl::opt<uint64_t> ImageCount("calibrate-count",
-                               cl::desc("Use this many of them (512 to observe, 1024 to repair; 0: all)"),
-                               cl::value_desc("n"), cl::cat(Category));
+  cl::opt<uint64_t> ImageCount(
+      "calibrate-count", cl::desc("Use this many of them, drawn by --seed (1024, and 512 of those to observe; 0: all)"),
+      cl::value_desc("n"), cl::cat(Category));
   cl::opt<std::string, true> Mean("mean",
                                   cl::desc("Subtract this from the images, a number a channel (bytes count as 0..1)"),
                                   cl::value_desc("a,b,c"), cl::location(Result.Mean), cl::cat(Category));

@@ -26,7 +26,7 @@ struct DriverOptions {
   std::string Passes;
   /// Calibration images; empty: none.
   std::string Images;
-  /// How many of them to use; as many as each pass takes by itself if not given.
+  /// How many of them to draw for all passes together, 0: all; if not given 1,024, of which observation takes 512.
   std::optional<uint64_t> ImageCount;
   /// Normalisation of the images: numbers with commas between them, or empty.
   std::string Mean;

@@ -61,6 +61,10 @@ public:
 /// normalisation for another number of channels. The set may be read from several threads at once.
 llvm::Expected<std::unique_ptr<ImageSet>> openImageSet(llvm::StringRef Path, const Normalization &Norm);
 
+/// \p Count images of \p Set drawn by \p Seed, in their order, as a set of their own; \p Set itself where it has no
+/// more, or where \p Count is 0. The same seed draws the same images.
+std::unique_ptr<ImageSet> sampleImages(std::unique_ptr<ImageSet> Set, uint64_t Count, uint64_t Seed);
+
 } // namespace deepshare
 
 #endif // DEEPSHARE_DATA_IMAGESET_H

@@ -27,6 +27,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,8 @@ struct RepairOptions {
   uint64_t Images = 1024; ///< how many images to use, the first of the set after a seeded shuffle; 0: all
   uint64_t Seed = 0;
   unsigned Batch = 64;     ///< images a run; a model of a fixed batch takes its own
-  double HeldOut = 0.125;  ///< fraction of the batches that chooses lambda and decides whether a fit is kept
+  double Measured = 0;     ///< fraction of the batches that has no part in any fit, to measure what is left
+  double HeldOut = 0.125;  ///< fraction of the others that chooses lambda and decides whether a fit is kept
   uint64_t Rows = 1 << 17; ///< rows of A a layer at the most; positions are sampled beyond
   /// Bound of the memory for activations in bytes: fewer images are used where they would pass it. Also bounds the
   /// equations of a layer: one with too many inputs for it keeps its weights.
@@ -60,27 +62,28 @@ struct RepairResult {
   std::vector<RepairedLayer> Layers;
   /// Layers whose equations did not fit the memory.
   uint64_t TooLarge = 0;
-  /// By how much the outputs still differ from the original's on held-out images, summed over the outputs that are
-  /// floating-point: of [N,K,...] with K > 1 the Kullback-Leibler divergence of the softmaxes over axis 1, a mean over
-  /// the rest; of others the squared error over the original's variance.
-  double Divergence = 0;
+  /// By how much the outputs still differ from the original's on the images of Options.Measured, summed over the
+  /// outputs that are floating-point: of [N,K,...] with K > 1 the Kullback-Leibler divergence of the softmaxes over
+  /// axis 1, a mean over the rest; of others the squared error over the original's variance. Nothing without such
+  /// images.
+  std::optional<double> Divergence;
 };
 
-/// The images that repair takes of a set, in batches.
+/// The images that repair takes of a set, in batches: as many as the set, Options.Images and Options.Memory allow.
 struct RepairBatches {
-  uint64_t Images; ///< a batch
-  uint64_t Count;  ///< of batches, as many as the set, Options.Images and Options.Memory allow
+  uint64_t Images;   ///< a batch
+  uint64_t Fitted;   ///< batches for fits; repair needs two
+  uint64_t Measured; ///< batches for Options.Measured
 };
 
-/// How \p Images would be used; fewer than two batches are too few for repair. \p M and \p Original as for
-/// repairModel(). Error: images of a wrong shape.
+/// How \p Images would be used. \p M and \p Original as for repairModel(). Error: images of a wrong shape.
 llvm::Expected<RepairBatches> repairBatches(const Model &M, const Model &Original, const ImageSet &Images,
                                             const RepairOptions &Options);
 
 /// Repairs \p M, which `share-gates` made of \p Original. Re-fits Conv and ConvTranspose (1-D to 3-D, any groups), Gemm
 /// and MatMul with constant weights, and the slopes of replicates and linear channels that are not 0, 1 or -1. Values
 /// correspond by name. Deterministic for a seed. Errors: an operator that lib/Exec cannot run, images of a wrong shape,
-/// fewer than two batches.
+/// fewer than two batches to fit.
 llvm::Expected<RepairResult> repairModel(Model &M, const Model &Original, const ImageSet &Images,
                                          const RepairOptions &Options);
 
