@@ -137,9 +137,12 @@ static Result gemm(const Operator &, const OpContext &C, RingNumbers &S) {
     Left = Left.t();
   if (A.getInt("transB", 0))
     Right = Right.t();
-  auto Factor = [&](llvm::StringRef Name) { return at::scalar_tensor(A.getFloat(Name, 1.0f)); };
-  at::Tensor Y = S.scale(S.product(Left, Right, Left.size(1), at::mm), Factor("alpha"));
-  return Tensors{C.hasInput(2) ? S.add(Y, S.scale(S.numbers(C.input(2)), Factor("beta"))) : Y};
+  auto Scaled = [&](const at::Tensor &X, llvm::StringRef Name) {
+    double Factor = A.getFloat(Name, 1.0f);
+    return Factor == 1 ? X : S.scale(X, at::scalar_tensor(Factor, at::dtype(at::kDouble)));
+  };
+  at::Tensor Y = Scaled(S.product(Left, Right, Left.size(1), at::mm), "alpha");
+  return Tensors{C.hasInput(2) ? S.add(Y, Scaled(S.numbers(C.input(2)), "beta")) : Y};
 }
 
 /// A scale and an offset a channel, computed in floats from what everybody knows.

@@ -56,8 +56,9 @@ llvm::Expected<RunOptions> deepshare::parseCommandLine(int Argc, const char *con
       cl::location(Result.Outputs), cl::cat(Category));
   cl::opt<unsigned> Ring("ring", cl::desc("Run in a ring of this many bits (64, 32, ...) and compare with floats"),
                          cl::value_desc("bits"), cl::cat(Category));
-  cl::opt<unsigned, true> Frac("frac", cl::desc("Fractional bits of numbers in the ring (16)"), cl::value_desc("bits"),
-                               cl::location(Result.Frac), cl::init(16), cl::cat(Category));
+  cl::opt<unsigned, true> Frac(
+      "frac", cl::desc("Fractional bits of numbers in the ring (a quarter of the ring's bits; 16 without --ring)"),
+      cl::value_desc("bits"), cl::location(Result.Frac), cl::init(16), cl::cat(Category));
   cl::opt<Truncation> Kind(
       "truncation", cl::desc("How products in the ring lose fractional bits"), cl::init(Truncation::Probabilistic),
       cl::values(
@@ -85,6 +86,8 @@ llvm::Expected<RunOptions> deepshare::parseCommandLine(int Argc, const char *con
     return llvm::createStringError("--input and --images exclude each other");
   if (Result.Batch == 0)
     return llvm::createStringError("--batch: expected 1 or more, got 0");
+  if (Ring.getNumOccurrences() && !Frac.getNumOccurrences())
+    Result.Frac = Ring / 4;
   if (Ring.getNumOccurrences())
     Result.Ring = RingOptions{Ring, Result.Frac, Kind, Seed};
   if (!Result.Ring && (Kind.getNumOccurrences() || Seed.getNumOccurrences()))

@@ -83,7 +83,8 @@ std::string deepshare::formatReport(const RingReport &R) {
   uint64_t Images = R.WithFlips.Images + R.WithoutFlips.Images;
   std::string Text = fmt::format("ring of {} bits, {} of them fractional, {} truncation, seed {}; {} images\n\n",
                                  O.Bits, O.Frac, truncationName(O.Kind).str(), O.Seed, Images);
-  Text += formatSites(R) + "\n";
+  Text += formatSites(R) +
+          fmt::format("errors of what is compared, in units of 2^-{} in brackets; bits: -log2 of the mean\n\n", O.Frac);
   if (R.Overflows.empty())
     Text += "overflow: none\n";
   for (const NodeElements &N : R.Overflows)

@@ -31,7 +31,7 @@ struct SiteComparisons {
   double SumError = 0;
 };
 
-/// Elements of one node's output over all runs so far.
+/// Elements that one node computed over all runs so far: its sums and its products before they are truncated.
 struct NodeElements {
   std::string Name; ///< Node::displayName()
   std::string Kind;
