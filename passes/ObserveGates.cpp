@@ -14,6 +14,8 @@
 
 #include "llvm/Support/MathExtras.h"
 
+#include <cmath>
+
 using namespace deepshare;
 
 namespace {
@@ -55,6 +57,9 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
   llvm::Expected<int64_t> Memory = Given.getInt("memory", 1, 1 << 30);
   if (!Memory)
     return Memory.takeError();
+  llvm::Expected<int64_t> Noise = Given.getInt("noise", 0, 62);
+  if (!Noise)
+    return Noise.takeError();
   llvm::Expected<Weighting> Weights = parseWeighting(Given.get("weights"));
   if (!Weights)
     return Weights.takeError();
@@ -80,6 +85,7 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Given) {
   Options.EarlierSites = Candidates != "own";
   Options.OtherSizes = Candidates == "all";
   Options.Images = *Images;
+  Options.Noise = std::ldexp(1.0, -static_cast<int>(*Noise));
   Options.Batch = *Batch;
   Options.Memory = static_cast<uint64_t>(*Memory) << 20;
   Options.Weight = *Weights;
@@ -98,6 +104,7 @@ PassInfo deepshare::observeGatesPass() {
                       {"tiles", "2,4", "also measure gates of 2 x 2 and 4 x 4 tiles; empty: none"},
                       {"average-pools", "off",
                        "on: also measure averages in the place of maxima, so that plan-gates may choose them"},
+                      {"noise", "13", "fractional bits that are right in the target's fixed point: noise is 2^-noise"},
                       {"batch", "64", "images a run"},
                       {"memory", "2048", "bound of the memory for moments, in MiB"}},
           .Create = create,

@@ -138,13 +138,19 @@ static llvm::Error checkInput(const Value &Input, const at::Tensor &T) {
   return llvm::createStringError(fmt::format("input '{}': expected {}, got {}", Input.name().str(), Type->str(), Got));
 }
 
-llvm::Expected<std::vector<at::Tensor>> Executor::run(llvm::ArrayRef<at::Tensor> Inputs, ValueHook Hook) {
-  const Plan &P = *I->Steps;
+llvm::Error exec::checkInputs(const Plan &P, llvm::ArrayRef<at::Tensor> Inputs) {
   if (Inputs.size() != P.Inputs.size())
     return llvm::createStringError(fmt::format("expected {} inputs, got {}", P.Inputs.size(), Inputs.size()));
   for (auto [Input, T] : llvm::zip_equal(P.Inputs, Inputs))
     if (llvm::Error E = checkInput(*Input, T))
       return E;
+  return llvm::Error::success();
+}
+
+llvm::Expected<std::vector<at::Tensor>> Executor::run(llvm::ArrayRef<at::Tensor> Inputs, ValueHook Hook) {
+  const Plan &P = *I->Steps;
+  if (llvm::Error E = checkInputs(P, Inputs))
+    return E;
   auto Observe = [&](const Value &V, at::Tensor &T) {
     if (Hook && I->Observed.contains(&V))
       Hook(V, T);

@@ -9,6 +9,13 @@
 using namespace deepshare;
 using namespace deepshare::exec;
 
+const Node &Attributes::outermost() const {
+  const Node *Outermost = &N;
+  for (const CallFrame *Call = Frame; Call; Call = Call->Outer)
+    Outermost = &Call->Caller;
+  return *Outermost;
+}
+
 const AttributeValue *Attributes::find(const Node &N, llvm::StringRef Name, const CallFrame *Frame) {
   const Attribute *Found = N.attribute(Name);
   if (!Found)

@@ -36,6 +36,8 @@ public:
   Attributes(const Node &N, int64_t Opset, const CallFrame *Frame) : N(N), Opset(Opset), Frame(Frame) {}
 
   const Node &node() const { return N; }
+  /// The node that this one runs for: the outermost call of a function, or the node itself outside of functions.
+  const Node &outermost() const;
   /// Version of the node's domain that its model, or its function, imports.
   int64_t opset() const { return Opset; }
 

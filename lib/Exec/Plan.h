@@ -80,10 +80,13 @@ public:
   using Observer = llvm::function_ref<void(const Value &, at::Tensor &)>;
 
   using OverrideMap = llvm::DenseMap<const Node *, NodeFunction>;
+  /// Computes a node, also one of a function's body or a subgraph, in place of its operator's kernel.
+  using Interpreter = llvm::function_ref<Tensors(const Operator &Op, const OpContext &C)>;
 
-  /// \p Overrides, if any, has functions to call in place of nodes' kernels.
-  Runner(const ConstantMap &Constants, at::Device Device, const OverrideMap *Overrides = nullptr)
-      : Constants(Constants), Device(Device), Overrides(Overrides) {}
+  /// \p Overrides, if any, has functions to call in place of nodes' kernels. \p Interpret, if any, computes all others.
+  Runner(const ConstantMap &Constants, at::Device Device, const OverrideMap *Overrides = nullptr,
+         Interpreter Interpret = nullptr)
+      : Constants(Constants), Device(Device), Overrides(Overrides), Interpret(Interpret) {}
 
   /// Runs \p P. \p Observe sees each input and each node output as it is made.
   llvm::Expected<Tensors> run(const Plan &P, llvm::ArrayRef<at::Tensor> Inputs,
@@ -100,7 +103,14 @@ private:
   const ConstantMap &Constants;
   at::Device Device;
   const OverrideMap *Overrides;
+  Interpreter Interpret;
 };
+
+/// Runs a kernel as it is meant to be run: 16-bit floats are widened for it on a CPU.
+Tensors runKernelOf(const Operator &Op, const OpContext &C);
+
+/// Checks tensors against the types that the graph gives for the plan's inputs. Symbols stand for any size.
+llvm::Error checkInputs(const Plan &P, llvm::ArrayRef<at::Tensor> Inputs);
 
 /// Converts the initialisers of \p P and of the plans in it.
 llvm::Error convertConstants(const Plan &P, at::Device Device, Runner::ConstantMap &Into);

@@ -37,6 +37,11 @@ static Tensors runWidened(const Operator &Op, const OpContext &C) {
   return Outputs;
 }
 
+Tensors exec::runKernelOf(const Operator &Op, const OpContext &C) {
+  bool Widen = !Op.FixesTypes && C.device().is_cpu() && llvm::any_of(C.inputs(), isShortFloat);
+  return Widen ? runWidened(Op, C) : Op.Run(C);
+}
+
 const NodeFunction *Runner::overrideOf(const Node &N) const {
   if (!Overrides)
     return nullptr;
@@ -63,8 +68,7 @@ llvm::Expected<Tensors> Runner::runKernel(const Step &S, llvm::ArrayRef<at::Tens
       TORCH_CHECK(Outputs.size() >= N.numOutputs(), "the override made too few outputs");
       return Tensors(Outputs.begin(), Outputs.end());
     }
-    bool Widen = !S.Op->FixesTypes && Device.is_cpu() && llvm::any_of(Inputs, isShortFloat);
-    Tensors Outputs = Widen ? runWidened(*S.Op, C) : S.Op->Run(C);
+    Tensors Outputs = Interpret ? Interpret(*S.Op, C) : runKernelOf(*S.Op, C);
     if (Outputs.size() < N.numOutputs())
       return nodeError(N, fmt::format("expected at most {} outputs, got {}", Outputs.size(), N.numOutputs()));
     return Outputs;

@@ -87,3 +87,18 @@ at::Tensor exec::padTrailing(const at::Tensor &X, const Ints &Begin, const Ints 
   }
   return IsNeeded ? at::constant_pad_nd(X, Flat, Fill) : X;
 }
+
+std::vector<at::Tensor> exec::windowElements(const at::Tensor &X, const Window &W) {
+  std::vector<at::Tensor> Elements = {X};
+  for (unsigned Axis = 0; Axis < W.rank(); ++Axis) {
+    int64_t Windows = (X.size(Axis + 2) - W.extent(Axis)) / W.Strides[Axis] + 1;
+    std::vector<at::Tensor> Next;
+    for (const at::Tensor &Part : Elements)
+      for (int64_t At = 0; At < W.Kernel[Axis]; ++At) {
+        int64_t First = At * W.Dilations[Axis];
+        Next.push_back(at::slice(Part, Axis + 2, First, First + (Windows - 1) * W.Strides[Axis] + 1, W.Strides[Axis]));
+      }
+    Elements = std::move(Next);
+  }
+  return Elements;
+}

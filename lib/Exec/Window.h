@@ -38,6 +38,10 @@ std::pair<Ints, Ints> readPads(const Attributes &A, unsigned Rank);
 /// Pads the trailing axes of \p X with \p Fill; negative amounts cut.
 at::Tensor padTrailing(const at::Tensor &X, const Ints &Begin, const Ints &End, const at::Scalar &Fill);
 
+/// The elements of the windows of \p X, which is padded already: for each place in a window the tensor of the elements
+/// there, [N, C, windows of axis 1, ...].
+std::vector<at::Tensor> windowElements(const at::Tensor &X, const Window &W);
+
 } // namespace deepshare::exec
 
 #endif // DEEPSHARE_LIB_EXEC_WINDOW_H

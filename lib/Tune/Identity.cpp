@@ -78,7 +78,7 @@ static std::string optionsIdentity(const TrainingOptions &O) {
                       O.ActivationWeight, O.LabelWeight, O.LabelSmoothing);
   Text += fmt::format("/{}/{}/{}/{}/{}/{}/{}", O.SmoothPart, O.FirstSharpness, O.LastSharpness, A.Flip, A.CropPadding,
                       A.Cutout, A.MixupAlpha);
-  Text += fmt::format("/{}/{}", O.Renormalize, O.Processes ? O.Processes->size() : 1);
+  Text += fmt::format("/{}/{}/{}", O.Renormalize, O.Processes ? O.Processes->size() : 1, O.GateNoise);
   llvm::SHA256 Hash;
   Hash.update(Text);
   return hexOf(Hash);

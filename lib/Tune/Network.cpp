@@ -6,6 +6,7 @@
 
 #include "Network.h"
 
+#include "deepshare/Data/Random.h"
 #include "deepshare/Exec/Guard.h"
 #include "deepshare/IR/ShareOps.h"
 
@@ -109,12 +110,16 @@ static bool movesElements(const Node &N) {
 void Network::takeOverGates(std::optional<TrainedPart> Part) {
   for (Node &N : M.graph()) {
     if (isDReLU(N)) {
+      uint64_t Number = Masks.size();
       auto &Mask = *Masks.emplace_back(&N, std::make_unique<TrainedMask>(N)).second;
       IsMask.insert(N.output());
-      Exec->overrideNode(&N, [this, &Mask](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> {
+      Exec->overrideNode(&N, [this, &Mask, Number](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> {
         if (Measuring)
           Mask.measureDeviation(In[0]);
-        return {Mask.mask(In[0], Mode.Sharpness)};
+        std::optional<TrainedMask::Noise> Noise;
+        if (Mode.Noise > 0)
+          Noise = {Mode.Noise, Random({Mode.NoiseSeed, Number}).next()};
+        return {Mask.mask(In[0], Mode.Sharpness, Noise)};
       });
     } else if (isDReLUShare(N)) {
       auto &Share = *Shares.emplace_back(&N, std::make_unique<TrainedShare>(N, Device)).second;

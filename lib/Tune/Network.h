@@ -34,6 +34,10 @@ struct RunMode {
   bool Training = false;
   /// Of the gates; 0: the step.
   double Sharpness = 0;
+  /// Standard deviation of the noise on what gates compare; 0: none.
+  double Noise = 0;
+  /// Names the run among all of the training: the noise of a run is always the same.
+  uint64_t NoiseSeed = 0;
 };
 
 struct NetworkOutput {

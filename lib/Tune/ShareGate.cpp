@@ -10,6 +10,8 @@
 
 #include "deepshare/Plan/SharePlan.h"
 
+#include <ATen/CPUGeneratorImpl.h>
+
 using namespace deepshare;
 using namespace deepshare::tune;
 
@@ -33,8 +35,22 @@ at::Tensor TrainedMask::compared(const at::Tensor &X) const {
   }
 }
 
-at::Tensor TrainedMask::mask(const at::Tensor &X, double Sharpness) const {
+/// Gaussian noise where it may flip a bit of \p P, else 0. That is few elements, so that it costs little.
+static at::Tensor noiseFor(const at::Tensor &P, const TrainedMask::Noise &N) {
+  constexpr double Reach = 6; // in standard deviations: beyond, one in 10^9 would flip
+  at::NoGradGuard NoGrad;
+  at::Tensor Near = at::nonzero(at::lt(at::abs(P).flatten(), Reach * N.Deviation)).flatten();
+  // Drawn on the CPU, so that devices see the same numbers.
+  at::Generator Generator = at::detail::createCPUGenerator(N.Seed);
+  at::Tensor Drawn = at::randn({Near.numel()}, Generator, at::dtype(P.scalar_type())).mul_(N.Deviation);
+  at::Tensor All = at::zeros({P.numel()}, P.options());
+  return All.index_copy_(0, Near, Drawn.to(P.device())).view(P.sizes());
+}
+
+at::Tensor TrainedMask::mask(const at::Tensor &X, double Sharpness, std::optional<Noise> OnX) const {
   at::Tensor P = compared(X);
+  if (OnX)
+    P = P + noiseFor(P, *OnX);
   if (Sharpness == 0)
     return P.gt(0);
   return smoothStep(P, Deviation, Sharpness);

@@ -13,6 +13,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <optional>
+
 namespace deepshare::tune {
 
 /// A DReLU node whose step may be smooth.
@@ -20,8 +22,13 @@ class TrainedMask {
 public:
   explicit TrainedMask(const Node &N);
 
+  /// Noise on x that is drawn anew for each seed.
+  struct Noise {
+    double Deviation;
+    uint64_t Seed;
+  };
   /// Phi(Sharpness * x / d), or with Sharpness 0 the bit x > 0. x: the node's input, or its mean over tiles.
-  at::Tensor mask(const at::Tensor &X, double Sharpness) const;
+  at::Tensor mask(const at::Tensor &X, double Sharpness, std::optional<Noise> OnX = std::nullopt) const;
   /// Measures d, a number a channel, on \p X.
   void measureDeviation(const at::Tensor &X);
   /// [1, C, 1, ...]; undefined until it is measured.

@@ -13,6 +13,7 @@
 #include "TrainingCheck.h"
 
 #include "deepshare/Data/BatchLoader.h"
+#include "deepshare/Data/Random.h"
 #include "deepshare/Exec/Device.h"
 #include "deepshare/Exec/Guard.h"
 #include "deepshare/Tune/Communicator.h"
@@ -199,7 +200,12 @@ llvm::Expected<double> Trainer::step(const Batch &Input, uint64_t Number) {
         return Output.takeError();
       Target = std::move(*Output);
     }
-    llvm::Expected<NetworkOutput> Output = Student->run(Pixels, {/*Training=*/true, sharpness(Options, Number)});
+    RunMode Mode{/*Training=*/true, sharpness(Options, Number)};
+    if (Options.GateNoise > 0) {
+      Mode.Noise = std::exp2(-Options.GateNoise);
+      Mode.NoiseSeed = Random({Options.Seed, Number, Options.Processes ? Options.Processes->rank() : 0}).next();
+    }
+    llvm::Expected<NetworkOutput> Output = Student->run(Pixels, Mode);
     if (!Output)
       return Output.takeError();
     at::Tensor Loss = trainingLoss(*Output, Target ? &*Target : nullptr, Input, Options);

@@ -41,6 +41,7 @@ static llvm::Error checkNumbers(const TrainingOptions &O) {
       {"smooth part", O.SmoothPart, 0, 1},
       {"first sharpness", O.FirstSharpness, 1e-3, 1e6},
       {"last sharpness", O.LastSharpness, 1e-3, 1e6},
+      {"number of bits of gate noise", O.GateNoise, 0, 62},
   };
   for (const auto &R : Ranges)
     if (!std::isfinite(R.Value) || R.Value < R.Least || R.Value > R.Most)

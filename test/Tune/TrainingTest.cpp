@@ -392,6 +392,46 @@ TEST_P(Interrupted, GoesOnToTheSameWeights) {
   llvm::sys::fs::remove_directories(Folder);
 }
 
+/// Noise on gates is part of a training's options: drawn anew in each step, and the same after an interruption.
+TEST(Training, GateNoiseIsRepeatable) {
+  std::unique_ptr<Model> Teacher = initialized(Architecture);
+  Quadrants Images(300);
+  TrainingOptions Options;
+  Options.Steps = 20;
+  Options.BatchSize = 50;
+  Options.GateNoise = 2;
+  auto Trained = [&] {
+    std::unique_ptr<Model> Student = shared(*Teacher);
+    TrainingResult Result = train(*Student, Teacher.get(), Images, Options);
+    return std::pair(weights(*Student), Result);
+  };
+  auto [Noisy, Result] = Trained();
+  EXPECT_EQ(Trained().first, Noisy);
+  Options.Seed = 1;
+  EXPECT_NE(Trained().first, Noisy);
+  Options.Seed = 0;
+  Options.GateNoise = 0;
+  EXPECT_NE(Trained().first, Noisy);
+
+  Options.GateNoise = 2;
+  llvm::SmallString<128> Folder;
+  ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("deepshare-tune", Folder));
+  Options.Checkpoint = (Folder + "/checkpoint").str();
+  Options.CheckpointEvery = 7;
+  EXPECT_EQ(Trained().first, Noisy);
+  // The checkpoint of step 14 is still there.
+  auto [Resumed, Rest] = Trained();
+  EXPECT_EQ(Rest.ResumedAt, 14u);
+  EXPECT_EQ(Resumed, Noisy);
+  Options.GateNoise = 3;
+  std::unique_ptr<Model> Student = shared(*Teacher);
+  EXPECT_THAT(errorOf(*Student, Teacher.get(), Images, Options), HasSubstr("other options"));
+  Options.GateNoise = -1;
+  EXPECT_EQ(errorOf(*Student, Teacher.get(), Images, Options),
+            "expected a number of bits of gate noise from 0 to 62, got -1");
+  llvm::sys::fs::remove_directories(Folder);
+}
+
 TEST(Training, RefusesTheCheckpointOfAnotherTraining) {
   Quadrants Images(300), OtherImages(301);
   TrainingOptions Options = fromLabels(10);

@@ -8,6 +8,9 @@
 #define DEEPSHARE_TOOLS_DS_RUN_OPTIONS_H
 
 #include "deepshare/Data/ImageSet.h"
+#include "deepshare/Exec/Ring.h"
+
+#include <optional>
 
 namespace deepshare {
 
@@ -21,6 +24,13 @@ struct RunOptions {
   uint64_t Batch = 128;
   /// "file.npy", "file.npz" or "name=file.npy"
   std::vector<std::string> Outputs;
+  /// --ring: run in this ring.
+  std::optional<RingOptions> Ring;
+  /// --range: say how many bits comparisons need, with --frac fractional ones.
+  bool Range = false;
+  unsigned Frac = 16;
+  /// Where figures of --ring and --range go; empty: nowhere.
+  std::string Json;
   bool ListOperators = false;
 };
 

@@ -5,9 +5,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Arrays.h"
+#include "FixedPoint.h"
+#include "Images.h"
 #include "Options.h"
-
-#include "common/ProgressBar.h"
 
 #include "deepshare/Exec/Exec.h"
 #include "deepshare/ONNX/ONNX.h"
@@ -18,18 +18,8 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <numeric>
 
 using namespace deepshare;
-
-/// What a caller has to give: inputs without a default.
-static std::vector<const Value *> freeInputs(const Graph &G) {
-  std::vector<const Value *> Inputs;
-  for (const Value *Input : G.inputs())
-    if (!Input->isInitializer())
-      Inputs.push_back(Input);
-  return Inputs;
-}
 
 static void printOutputs(const Graph &G, llvm::ArrayRef<at::Tensor> Tensors) {
   for (auto [Output, T] : llvm::zip_equal(G.outputs(), Tensors)) {
@@ -45,88 +35,34 @@ static void printOutputs(const Graph &G, llvm::ArrayRef<at::Tensor> Tensors) {
   }
 }
 
-//===----------------------------------------------------------------------===//
-// Images
-//===----------------------------------------------------------------------===//
-
-/// Images a run: what the model fixes, else \p Wanted.
-static llvm::Expected<uint64_t> batchSize(const Value &Input, uint64_t Wanted, uint64_t Images) {
-  const std::optional<TensorType> &Type = Input.type();
-  if (!Type || !Type->Dims || Type->Dims->empty() || !Type->Dims->front().isFixed())
-    return Wanted;
-  uint64_t Fixed = Type->Dims->front().size();
-  if (Fixed == 0 || Images % Fixed)
-    return llvm::createStringError(fmt::format(
-        "input '{}': the model takes batches of {}, of which {} images are no multiple; --limit n takes the first n",
-        Input.name().str(), Fixed, Images));
-  return Fixed;
-}
-
-static llvm::Expected<at::Tensor> readBatch(const ImageSet &Images, uint64_t First, uint64_t Count) {
-  std::vector<uint64_t> Indices(Count);
-  std::iota(Indices.begin(), Indices.end(), First);
-  std::vector<int64_t> Shape = {static_cast<int64_t>(Count)};
-  llvm::append_range(Shape, Images.shape());
-  at::Tensor T = at::empty(Shape);
-  if (llvm::Error E = Images.batch(Indices, {T.data_ptr<float>(), static_cast<size_t>(T.numel())}))
-    return E;
-  return T;
-}
-
-/// How many rows of \p Logits [N,K] have their greatest element where the label says.
-static uint64_t countCorrect(const at::Tensor &Logits, const ImageSet &Images, uint64_t First) {
-  at::Tensor Chosen = Logits.argmax(1).to(at::kLong).contiguous();
-  uint64_t Correct = 0;
-  for (int64_t I = 0; I < Chosen.numel(); ++I)
-    Correct += Chosen.data_ptr<int64_t>()[I] == Images.label(First + I);
-  return Correct;
-}
-
 static llvm::Expected<std::vector<at::Tensor>> runOnImages(Executor &E, const Graph &G, const RunOptions &Options) {
-  std::vector<const Value *> Inputs = freeInputs(G);
-  if (Inputs.size() != 1)
-    return llvm::createStringError(
-        fmt::format("--images needs a model with one input, {} has {}", Options.Model, Inputs.size()));
-  llvm::Expected<std::unique_ptr<ImageSet>> Images = openImageSet(Options.Images, Options.Norm);
-  if (!Images)
-    return Images.takeError();
-  uint64_t Total = (*Images)->size();
-  if (Options.Limit)
-    Total = std::min(Total, Options.Limit);
-  if (!Total)
-    return llvm::createStringError(Options.Images + ": there is no image");
-  llvm::Expected<uint64_t> Batch = batchSize(*Inputs.front(), Options.Batch, Total);
-  if (!Batch)
-    return Batch.takeError();
-
+  llvm::Expected<ImageBatches> Batches = ImageBatches::open(G, Options);
+  if (!Batches)
+    return Batches.takeError();
   std::vector<std::vector<at::Tensor>> Parts(G.outputs().size());
-  bool IsClassifier = (*Images)->hasLabels() && (*Images)->labelShape().empty();
+  bool IsClassifier = Batches->hasClasses();
   uint64_t Correct = 0;
   std::chrono::duration<double> Seconds(0);
-  ProgressBar Bar;
-  for (uint64_t First = 0; First < Total; First += *Batch) {
-    Bar.update("running", First, Total);
-    uint64_t Count = std::min(*Batch, Total - First);
-    llvm::Expected<at::Tensor> Input = readBatch(**Images, First, Count);
-    if (!Input)
-      return Input.takeError();
+  llvm::Error Failed = Batches->forEach([&](const at::Tensor &Input, uint64_t First) -> llvm::Error {
     auto Start = std::chrono::steady_clock::now();
-    llvm::Expected<std::vector<at::Tensor>> Outputs = E.run({*Input});
+    llvm::Expected<std::vector<at::Tensor>> Outputs = E.run({Input});
     if (!Outputs)
       return llvm::createStringError(Options.Model + ": " + llvm::toString(Outputs.takeError()));
     Seconds += std::chrono::steady_clock::now() - Start;
     for (auto [Part, T] : llvm::zip_equal(Parts, *Outputs)) {
-      if (T.dim() == 0 || T.size(0) != static_cast<int64_t>(Count))
+      if (T.dim() == 0 || T.size(0) != Input.size(0))
         return llvm::createStringError("an output has no row for each image: use --input");
       Part.push_back(T);
     }
-    const at::Tensor &Logits = Outputs->front();
-    IsClassifier &= Logits.dim() == 2 && Logits.size(1) > 1;
+    IsClassifier &= isLogits(Outputs->front());
     if (IsClassifier)
-      Correct += countCorrect(Logits, **Images, First);
-  }
-  Bar.clear();
+      Correct += Batches->countCorrect(Outputs->front(), First);
+    return llvm::Error::success();
+  });
+  if (Failed)
+    return Failed;
 
+  uint64_t Total = Batches->size();
   if (IsClassifier)
     llvm::outs() << fmt::format("top-1 {:.2f} % ({} of {} images), ", 100.0 * Correct / Total, Correct, Total);
   else
@@ -146,6 +82,8 @@ static llvm::Error run(const RunOptions &Options) {
   llvm::Expected<std::unique_ptr<Model>> M = readModel(Options.Model);
   if (!M)
     return M.takeError();
+  if (Options.Ring || Options.Range)
+    return runFixedPoint(**M, Options);
   llvm::Expected<std::unique_ptr<Executor>> E = Executor::create(**M);
   if (!E)
     return llvm::createStringError(Options.Model + ": " + llvm::toString(E.takeError()));

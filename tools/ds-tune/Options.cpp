@@ -125,6 +125,10 @@ llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *co
   Option<double> SmoothPart("smooth-part", T.SmoothPart, "Fraction of the steps with smooth gates", "x");
   Option<double> FirstSharpness("first-sharpness", T.FirstSharpness, "Of the gates, at the start", "x");
   Option<double> LastSharpness("last-sharpness", T.LastSharpness, "Where the smooth part ends", "x");
+  Option<double> GateNoise("gate-noise", T.GateNoise,
+                           "Add noise of standard deviation 2^-bits to what gates compare in training, for fixed point "
+                           "that is right to so many bits; 0: none",
+                           "bits");
 
   Option<uint64_t> EvaluateEvery("evaluate-every", T.EvaluateEvery,
                                  "Steps between measurements on the held-out images; 0: only at the end");

@@ -77,6 +77,9 @@ struct TrainingOptions {
   double SmoothPart = 0.7;   ///< fraction of the steps with smooth gates
   double FirstSharpness = 2; ///< s in the first step
   double LastSharpness = 20; ///< s where the smooth part ends
+  /// What gates compare is off by Gaussian noise of standard deviation 2^-GateNoise in training, as it is in a protocol
+  /// that keeps so many fractional bits: bits near zero flip. 0: no noise.
+  double GateNoise = 0;
 
   /// Images that are never trained on; accuracy on them is measured with the step, every EvaluateEvery steps (0: only
   /// at the end). Compared with labels, or with the teacher's choice where there are none.
