@@ -14,9 +14,9 @@
 
 #include "deepshare/Data/BatchLoader.h"
 #include "deepshare/Data/Random.h"
+#include "deepshare/Exec/Communicator.h"
 #include "deepshare/Exec/Device.h"
 #include "deepshare/Exec/Guard.h"
-#include "deepshare/Tune/Communicator.h"
 
 #include "llvm/Support/FileSystem.h"
 
