@@ -43,9 +43,7 @@ struct RingExecutor::Impl {
   at::Tensor Flips;
 
   Impl(std::unique_ptr<Plan> Steps, const RingOptions &Options)
-      : Steps(std::move(Steps)), Floats(0), Integers(Options) {
-    Floats = FloatNumbers(Integers.limit());
-  }
+      : Steps(std::move(Steps)), Floats(RingNumbers(Options).limit()), Integers(Options) {}
 
   NodeElements &elementsOf(llvm::MapVector<Place, NodeElements> &Of, const OpContext &C) {
     NodeElements &N = Of[placeOf(C)];

@@ -71,6 +71,67 @@ TEST(RingExecutor, LayersAreThoseOfFloatsButForRounding) {
   }
 }
 
+TEST(RingExecutor, OperatorsAreThoseOfFloatsButForRounding) {
+  at::manual_seed(3);
+  TestModel T;
+  using Ints = std::vector<int64_t>;
+  Value *X = T.input("x"), *Z = T.input("z");
+  Value *Low = T.constant("low", at::scalar_tensor(-0.4f)), *High = T.constant("high", at::scalar_tensor(0.7f));
+  Value *Slopes = T.constant("slopes", at::rand({4, 1, 1}));
+  std::vector<Value *> Results = {
+      T.node("Abs", {X}, "abs"),
+      T.node("Clip", {X, Low, High}, "clip"),
+      T.node("Clip", {X, nullptr, High}, "clip_high"),
+      with(T.node("HardSigmoid", {X}, "hard_sigmoid"), "alpha", 0.3f),
+      T.node("HardSwish", {X}, "hard_swish"),
+      T.node("PRelu", {X, Slopes}, "prelu"),
+      with(T.node("ThresholdedRelu", {X}, "thresholded"), "alpha", 0.25f),
+      T.node("Max", {X, Z, Low}, "max"),
+      T.node("Min", {X, Z}, "min"),
+      T.node("GlobalMaxPool", {X}, "global_max"),
+      with(T.node("MaxPool", {X}, "max_pool"), "kernel_shape", Ints{2, 2}, "dilations", Ints{2, 1}, "ceil_mode",
+           int64_t(1)),
+      with(T.node("AveragePool", {X}, "counted"), "kernel_shape", Ints{3, 3}, "pads", Ints{1, 1, 1, 1},
+           "count_include_pad", int64_t(1)),
+      with(T.node("AveragePool", {X}, "ceiled"), "kernel_shape", Ints{2, 2}, "strides", Ints{2, 2}, "ceil_mode",
+           int64_t(1)),
+      with(T.node("ReduceMean", {X}, "reduce_mean"), "axes", Ints{1, 3}, "keepdims", int64_t(0)),
+      T.node("ReduceSum", {X, T.constant("axes", at::tensor(Ints{2}))}, "reduce_sum"),
+      T.node("Mean", {X, Z, Low}, "mean"),
+      T.node("Sum", {X, Z, High}, "sum"),
+      T.node("Sub", {Low, X}, "difference"),
+      T.node("Mul", {X, Z}, "product"),
+      T.node("Div", {X, High}, "quotient"),
+      T.node("MatMul", {X, Z}, "matrices"),
+      T.node("Greater", {X, Z}, "greater"),
+      T.node("GreaterOrEqual", {X, Z}, "greater_equal"),
+      T.node("Less", {X, Z}, "less"),
+      T.node("LessOrEqual", {X, Z}, "less_equal"),
+      T.node("Where", {T.node("Greater", {X, Low}, "above"), X, High}, "where"),
+  };
+  for (Value *V : Results)
+    T.M.graph().addOutput(V);
+  auto E = runClose(T, {at::randn({2, 4, 5, 5}), at::randn({2, 4, 5, 5})}, 1e-3);
+  EXPECT_TRUE(E->inFloats().empty());
+  for (const SiteComparisons &Site : E->comparisons())
+    EXPECT_EQ(Site.Flips, 0u) << Site.Name;
+}
+
+TEST(RingExecutor, EntersSubgraphs) {
+  TestModel T;
+  Value *Condition = T.input("condition"), *X = T.input("x");
+  Node *If = T.M.graph().insertNode(T.M.graph().end(), "If", {Condition});
+  for (llvm::StringRef Branch : {"then_branch", "else_branch"}) {
+    auto G = std::make_unique<Graph>(T.M, If);
+    G->addOutput(G->insert(G->end(), Branch == "then_branch" ? "Relu" : "Neg", {X}, Branch));
+    If->addAttribute({Branch.str(), std::move(G), ""});
+  }
+  T.M.graph().addOutput(If->addOutput("y"));
+  at::Tensor In = at::tensor({-1.5f, 2.25f});
+  EXPECT_EQ(runClose(T, {at::ones({}, at::kBool), In}, 0)->comparisons().size(), 1u);
+  EXPECT_TRUE(runClose(T, {at::zeros({}, at::kBool), In}, 0)->comparisons().empty());
+}
+
 TEST(RingExecutor, WhatOnlyMovesIsExact) {
   TestModel T;
   Value *X = T.input("x");
