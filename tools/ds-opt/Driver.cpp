@@ -143,6 +143,8 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
   if (Options.VerifyRoundTrip)
     if (llvm::Error E = checkRoundTrip(**M))
       return E;
+  if (llvm::Error E = drawImages(Options, **M, Context, Images, Log))
+    return E;
   if (Passes)
     if (llvm::Error E = runPasses(Options, *Passes, **M, Context, Log))
       return E;

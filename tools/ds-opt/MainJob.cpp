@@ -116,7 +116,7 @@ llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Co
       return Plan.takeError();
     Context.Plan = std::move(*Plan);
   }
-  if (Options.Images.empty())
+  if (Options.Images.empty() || Options.Images == RandomImages)
     return llvm::Error::success();
   llvm::Expected<std::vector<float>> Mean = parseNumbers("mean", Options.Mean);
   if (!Mean)
@@ -130,6 +130,31 @@ llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Co
   Images = std::move(*Opened);
   Context.Images = Images.get();
   return llvm::Error::success();
+}
+
+llvm::Error deepshare::drawImages(const DriverOptions &Options, const Model &M, PassContext &Context,
+                                  std::unique_ptr<ImageSet> &Images, llvm::raw_ostream &Log) {
+  if (Options.Images != RandomImages)
+    return llvm::Error::success();
+  for (const Value *Input : M.graph().inputs()) {
+    if (Input->isInitializer())
+      continue;
+    const std::optional<TensorType> &Type = Input->type();
+    if (!Type || !Type->Dims || Type->Dims->empty() || !Type->isStatic(/*FreeLeading=*/1))
+      return makeError(Options.Input + ": --calibrate random: the model's input '" + Input->name() + "' is " +
+                       (Type ? Type->str() : std::string("of unknown type")) +
+                       ", expected all sizes but the batch to be known");
+    llvm::SmallVector<int64_t, 3> Shape;
+    for (const Dim &Size : llvm::drop_begin(*Type->Dims))
+      Shape.push_back(Size.size());
+    // As many as repair uses.
+    Images = makeRandomImages(Shape, /*Count=*/1024, Options.Seed);
+    Context.Images = Images.get();
+    Log << "ds-opt: warning: --calibrate random: the plan and the weights are fitted to noise; give images of the kind "
+           "that the network will see where there are any\n";
+    return llvm::Error::success();
+  }
+  return makeError(Options.Input + ": --calibrate random: the model has no input");
 }
 
 llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, const PassContext &Context,

@@ -61,6 +61,9 @@ public:
 /// normalisation for another number of channels. The set may be read from several threads at once.
 llvm::Expected<std::unique_ptr<ImageSet>> openImageSet(llvm::StringRef Path, const Normalization &Norm);
 
+/// \p Count tensors of \p Shape of normal noise, which \p Seed determines: for models without data.
+std::unique_ptr<ImageSet> makeRandomImages(llvm::ArrayRef<int64_t> Shape, uint64_t Count, uint64_t Seed);
+
 } // namespace deepshare
 
 #endif // DEEPSHARE_DATA_IMAGESET_H
