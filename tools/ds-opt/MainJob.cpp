@@ -9,6 +9,7 @@
 #include "../common/CommandLine.h"
 #include "deepshare/Analysis/CostSteps.h"
 #include "deepshare/Analysis/PlanRemarks.h"
+#include "deepshare/Analysis/UnpricedOperators.h"
 #include "deepshare/Cost/CostReport.h"
 #include "deepshare/Support/AtomicFile.h"
 #include "deepshare/Support/Error.h"
@@ -178,6 +179,7 @@ llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, cons
   if (!Context.Original)
     return llvm::Error::success();
   CostReport Report = makeCostReport(costSteps(Planned, *Sites), &*Context.Plan, Context.Cost, Context.Connection);
+  Report.Unpriced = findUnpricedOperators(Planned, *Sites);
   if (Options.Output != "-")
     printCostReport(Report, Out);
   std::string ReportPath = reportPath(Options);
