@@ -36,7 +36,7 @@ static std::string jobPipeline(const DriverOptions &Options) {
   std::string Common = fmt::format("memory={}", Options.Memory);
   if (Options.ImageCount)
     Common += fmt::format(" images={}", *Options.ImageCount);
-  std::string Pipeline = "canonicalize,expand-gates";
+  std::string Pipeline = "canonicalize,expand-gates,channels-first";
   if (Options.Plan.empty())
     Pipeline += fmt::format(",observe-gates{{{} weights='{}' average-pools={}}}", Common, Options.Weights,
                             Options.AllowAveragePool ? "on" : "off");
