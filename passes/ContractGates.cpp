@@ -10,13 +10,17 @@
 //   Relu(x + -c) + c                       =>   Max(x, c)            x - Relu(x + -c)        => Min(x, c)
 //   b + Relu(a - b)                        =>   Max(a, b)            a - Relu(a - b)         => Min(a, b)
 //
-// expand-gates derives these. So a model whose plan keeps every gate computes what it did, bit for bit, and a gate that
-// was left alone looks like what it was; HardSigmoid and HardSwish come back as their definition with a Clip.
+//   Transpose<P^-1>(Gate(Transpose<P>(x)))         =>   Gate(x)   where channels-first moved the axes of a gate
+//
+// expand-gates and channels-first derive these. So a model whose plan keeps every gate computes what it did, bit for
+// bit, and a gate that was left alone looks like what it was; HardSigmoid and HardSwish come back as their definition
+// with a Clip.
 //
 // Legal if
 //  1. the model's opset is 11 or later, where Clip's bounds are operands;
 //  2. what is replaced is float32 and has no other users; constants are float32, equal where they must be, lo < hi;
 //  3. x has the result's shape where there are constants.
+// Transpositions: any opset, gates as channels-first moves them, which nothing else uses.
 // The number of comparisons stays.
 //
 // Scope: main graph. Gates that the user wrote in the form on the left are brought together as well.
@@ -25,6 +29,7 @@
 
 #include "deepshare/passes/ContractGates.h"
 
+#include "ChannelOrder.h"
 #include "Rewriting.h"
 #include "deepshare/Analysis/GateForms.h"
 
@@ -71,6 +76,20 @@ static std::vector<float> negated(const Tensor &T) {
   for (float &Number : Numbers)
     Number = -Number;
   return Numbers;
+}
+
+// Transpose<P^-1>(Gate(Transpose<P>(x))) => Gate(x)
+static Value *contractTransposes(Node &Last) {
+  Node *Gate = Last.input(0)->producer();
+  if (!Gate || !isMovableGate(*Gate) || !hasOneUse(Gate->output()))
+    return nullptr;
+  const Node *First = Gate->input(0)->producer();
+  if (!First || !First->is("Transpose") || !First->input(0)->type())
+    return nullptr;
+  std::vector<int64_t> Order = axisOrder(Last);
+  if (Order.empty() || axisOrder(*First) != inverseOrder(Order))
+    return nullptr;
+  return movedGate(*Gate, First->input(0), Order, Last.output()->name());
 }
 
 namespace {
@@ -151,23 +170,31 @@ class ContractGates : public Pass {
 public:
   llvm::Expected<bool> run(Model &M, PassContext &) override {
     uint64_t Before = Contracted;
-    if (M.opsetVersion() < 11)
-      return false;
-    for (auto It = M.graph().begin(); It != M.graph().end();) {
-      Node &N = *It++;
-      if (!(N.is("Add") || N.is("Sub")) || !N.output()->type() || N.output()->type()->Element != ElementType::Float32)
-        continue;
-      if (Value *Gate = GateContractor(N).contract()) {
-        replaceNode(N, Gate);
-        ++Contracted;
-      }
-    }
+    // Before the gates, which the transpositions stand between.
+    rewriteAll(M.graph(), [](const Node &N) { return N.is("Transpose"); }, contractTransposes);
+    if (M.opsetVersion() >= 11)
+      rewriteAll(
+          M.graph(), [](const Node &N) { return N.is("Add") || N.is("Sub"); },
+          [](Node &Last) { return GateContractor(Last).contract(); });
     return Contracted != Before;
   }
 
   PassStatistics statistics() const override { return {{"gates put together", Contracted}}; }
 
 private:
+  void rewriteAll(Graph &G, llvm::function_ref<bool(const Node &)> IsLast,
+                  llvm::function_ref<Value *(Node &)> Contract) {
+    for (auto It = G.begin(); It != G.end();) {
+      Node &N = *It++;
+      if (!IsLast(N) || !N.output()->type() || N.output()->type()->Element != ElementType::Float32)
+        continue;
+      if (Value *Gate = Contract(N)) {
+        replaceNode(N, Gate);
+        ++Contracted;
+      }
+    }
+  }
+
   uint64_t Contracted = 0;
 };
 

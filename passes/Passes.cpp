@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "deepshare/passes/Canonicalize.h"
+#include "deepshare/passes/ChannelsFirst.h"
 #include "deepshare/passes/CheckTarget.h"
 #include "deepshare/passes/ConstantsAsNodes.h"
 #include "deepshare/passes/ConstantsSecond.h"
@@ -37,6 +38,7 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
   // clang-format off
   static const PassInfo Table[] = {
       canonicalizePass(),
+      channelsFirstPass(),
       checkTargetPass(),
       constantsAsNodesPass(),
       constantsSecondPass(),

@@ -11,6 +11,8 @@
 //   HardSigmoid, HardSwish                        2 and 2
 //   Max, Min of n tensors                         n-1 and n-1; constants count as one tensor together
 //   MaxPool, ReduceMax, ReduceMin over k elements k-1 and k-1 an output element
+//   ArgMax, ArgMin over k elements                k-1 and 2(k-1) an output element: value and position
+//   TopK, k of n                                  kn - k(k+1)/2, twice as many muxes: k maxima, one after the other
 //   Greater, Less, Equal, DReLU ...               1 and 0: their results are secret bits
 //   Where, Mul by a secret bit                    0 and 1, unless both values are constants
 //   DReLUShare                                    0 and 1 an element of each channel with a mask
@@ -46,6 +48,8 @@ llvm::StringRef deepshare::formObstacle(GateKind Kind) {
   case GateKind::Min:
   case GateKind::MaxPool:
   case GateKind::GlobalMaxPool:
+  case GateKind::ArgMax:
+  case GateKind::TopK:
     return "compares elements with each other";
   case GateKind::Elu:
     return "computes an exponential where the gate is closed";
@@ -187,6 +191,39 @@ Expected<uint64_t> SiteFinder::reducedElements(Node &N) {
   return Ins / Outs;
 }
 
+/// ArgMax, ArgMin and TopK. Values are compared and, with their positions, selected.
+Error SiteFinder::addSelection(Node &N) {
+  const TensorType *In = typeOf(N.input(0)), *Out = typeOf(N.output());
+  int64_t Axis = N.intAttribute("axis", N.is("TopK") ? -1 : 0);
+  if (!In || !In->rank() || !Out || !Out->rank())
+    return makeError("node '" + N.displayName() + "' (" + N.opType() +
+                     "): the shape of its input or output is unknown");
+  if (Axis < 0)
+    Axis += *In->rank();
+  if (Axis < 0 || Axis >= *In->rank() || !(*In->Dims)[Axis].isFixed() ||
+      (N.is("TopK") && !(Axis < *Out->rank() && (*Out->Dims)[Axis].isFixed())))
+    return makeError("node '" + N.displayName() + "' (" + N.opType() + "): the size of axis " + llvm::Twine(Axis) +
+                     " is unknown");
+  uint64_t Elements = (*In->Dims)[Axis].size();
+  if (Elements > uint64_t(1) << 24)
+    return makeError("node '" + N.displayName() + "' (" + N.opType() + "): its input is " + In->str() +
+                     ", expected sizes of at most 2^24");
+  if (Elements < 2)
+    return Error::success();
+  if (!N.is("TopK"))
+    return addSloped(N, GateKind::ArgMax, N.input(0), std::nullopt,
+                     {Elements - 1, 2 * (Elements - 1), llvm::Log2_64_Ceil(Elements)});
+  uint64_t Kept = (*Out->Dims)[Axis].size();
+  if (Error Failed =
+          addSloped(N, GateKind::TopK, N.input(0), std::nullopt, {1, 1, unsigned(Kept * llvm::Log2_64_Ceil(Elements))}))
+    return Failed;
+  GateSite &Site = Sites.back();
+  uint64_t Rows = Kept ? Site.DReLUs / Kept : 0;
+  Site.DReLUs = Rows * (Kept * Elements - Kept * (Kept + 1) / 2);
+  Site.Muxes = 2 * Site.DReLUs;
+  return Error::success();
+}
+
 Error SiteFinder::visit(Node &N) {
   propagateTypes(N);
   if (isDReLU(N)) {
@@ -259,6 +296,8 @@ Error SiteFinder::visit(Node &N) {
     return addSloped(N, GateKind::HardSwish, N.input(0), std::nullopt, {2, 2});
   if (N.is("Clip"))
     return addClip(N);
+  if (N.is("ArgMax") || N.is("ArgMin") || N.is("TopK"))
+    return addSelection(N);
   if (N.is("Max") || N.is("Min"))
     return addExtremum(N);
   if (N.is("MaxPool") || N.is("GlobalMaxPool") || N.is("ReduceMax") || N.is("ReduceMin")) {

@@ -51,6 +51,10 @@ StringRef deepshare::gateKindName(GateKind Kind) {
     return "MaxPool";
   case GateKind::GlobalMaxPool:
     return "GlobalMaxPool";
+  case GateKind::ArgMax:
+    return "ArgMax";
+  case GateKind::TopK:
+    return "TopK";
   case GateKind::Comparison:
     return "Comparison";
   case GateKind::DReLU:

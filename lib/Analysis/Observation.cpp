@@ -16,6 +16,7 @@
 #include "deepshare/Analysis/Observation.h"
 #include "Moments.h"
 #include "PoolObserver.h"
+#include "StraightThrough.h"
 
 #include "deepshare/Analysis/CostSteps.h"
 #include "deepshare/Exec/Communicator.h"
@@ -259,6 +260,7 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
   Expected<std::unique_ptr<Executor>> Exec = Executor::create(M);
   if (!Exec)
     return Exec.takeError();
+  passGradientsThroughQuantization(M, **Exec);
 
   MomentAccumulator Moments(Sites, Options, allowedFlops(const_cast<Model &>(M)));
   // Batches of some images cost no time; gates of far sites are worth more than that, but not than tiny batches.

@@ -27,19 +27,44 @@ using llvm::Expected;
 // Shapes
 //===----------------------------------------------------------------------===//
 
-/// Channel axis of a tensor of \p Rank: the last where channels come last ([N,T,C], made by MatMul or normalised over
-/// the last axis), else 1. Looks through elementwise nodes to the layer that made the value.
+/// Where \p N, which made a tensor of \p Rank, puts its channels; nothing if it is no layer.
+static std::optional<unsigned> layerChannelAxis(const Node &N, unsigned Rank) {
+  llvm::StringRef Type = N.domain().empty() ? N.opType() : "";
+  if (Type == "MatMul" || Type == "LayerNormalization")
+    return Rank - 1;
+  if (llvm::StringSwitch<bool>(Type)
+          .Cases("Conv", "ConvTranspose", "BatchNormalization", "InstanceNormalization", "GroupNormalization", true)
+          .Cases("MaxPool", "AveragePool", "GlobalMaxPool", "GlobalAveragePool", true)
+          .Default(false))
+    return 1;
+  return std::nullopt;
+}
+
+/// Channel axis of a tensor of \p Rank: that of the layer that made it (the last for MatMul, [N,T,C], and for what is
+/// normalised over the last axis; 1 for convolutions), if only elementwise nodes and transpositions stand between,
+/// else 1.
 static unsigned channelAxis(const Value *V, unsigned Rank) {
   if (Rank < 3)
     return Rank == 2 ? 1 : 0;
+  llvm::SmallVector<const Node *, 2> Transpositions; // from V to the layer
   for (unsigned Steps = 0; V && V->producer() && Steps < 16; ++Steps) {
     const Node &N = *V->producer();
-    if (N.is("MatMul") || N.is("LayerNormalization"))
-      return Rank - 1;
+    if (std::optional<unsigned> Axis = layerChannelAxis(N, Rank)) {
+      for (const Node *Transposition : llvm::reverse(Transpositions)) {
+        std::vector<int64_t> Order = Transposition->intsAttribute("perm");
+        if (Order.size() != Rank)
+          return 1;
+        Axis = llvm::find(Order, int64_t(*Axis)) - Order.begin();
+      }
+      return *Axis > 0 && *Axis < Rank ? *Axis : 1;
+    }
     bool IsElementwise = llvm::StringSwitch<bool>(N.domain().empty() ? N.opType() : "")
-                             .Cases("Add", "Sub", "Mul", "Div", "Identity", "Dropout", "Cast", "Relu", true)
+                             .Cases("Add", "Sub", "Mul", "Div", "Identity", "Dropout", "Cast", true)
+                             .Cases("Relu", "LeakyRelu", "PRelu", "Abs", "Min", "Max", "Clip", true)
                              .Default(false);
-    if (!IsElementwise)
+    if (N.is("Transpose"))
+      Transpositions.push_back(&N);
+    else if (!IsElementwise)
       return 1;
     V = isConstant(N.input(0)) ? N.input(1) : N.input(0);
   }

@@ -60,6 +60,7 @@ private:
   llvm::Error addClip(Node &N);
   llvm::Error addWhere(Node &N);
   llvm::Error addShare(Node &N);
+  llvm::Error addSelection(Node &N);
 
   const TensorType *typeOf(const Value *V) const {
     if (auto Found = InnerTypes.find(V); Found != InnerTypes.end())

@@ -49,6 +49,16 @@ static void totalLine(llvm::raw_ostream &OS, StringRef What, double Before, doub
   writeLine(OS, Text);
 }
 
+std::string deepshare::unpricedText(ArrayRef<UnpricedOperator> Operators) {
+  std::string Text;
+  for (const UnpricedOperator &Operator : Operators) {
+    Text += fmt::format("{}{} ({} {}", Text.empty() ? "not priced: " : ", ", Operator.Name, Operator.Nodes,
+                        Operator.Nodes == 1 ? "node" : "nodes");
+    Text += Operator.Elements ? ", " + groupedText(Operator.Elements) + " elements)" : ")";
+  }
+  return Text.empty() ? Text : Text + "\n";
+}
+
 void deepshare::printCostReport(const CostReport &Report, llvm::raw_ostream &OS) {
   bool HasPlan = Report.HasPlan;
   if (HasPlan) {
@@ -84,6 +94,7 @@ void deepshare::printCostReport(const CostReport &Report, llvm::raw_ostream &OS)
   totalLine(OS, "rounds", Before.Rounds, After.Rounds, HasPlan);
   if (const std::optional<Network> &N = Report.Connection)
     totalLine(OS, "s on " + networkText(*N), Before.seconds(*N), After.seconds(*N), HasPlan, secondsText);
+  OS << unpricedText(Report.Unpriced);
 }
 
 //===----------------------------------------------------------------------===//
@@ -123,6 +134,15 @@ std::string deepshare::costReportJson(const CostReport &Report) {
           });
         });
     });
+    if (!Report.Unpriced.empty())
+      Writer.attributeArray("unpriced", [&] {
+        for (const UnpricedOperator &Operator : Report.Unpriced)
+          Writer.object([&] {
+            Writer.attribute("operator", Operator.Name);
+            Writer.attribute("nodes", int64_t(Operator.Nodes));
+            Writer.attribute("elements", int64_t(Operator.Elements));
+          });
+      });
     Writer.attributeObject("before", [&] { writeTotals(Writer, Report.Before, Report.Connection); });
     if (Report.HasPlan)
       Writer.attributeObject("after", [&] { writeTotals(Writer, Report.After, Report.Connection); });

@@ -43,7 +43,8 @@ bool deepshare::canExecute(const Node &N) {
   return false;
 }
 
-llvm::Expected<std::vector<at::Tensor>> deepshare::executeNode(const Node &N, llvm::ArrayRef<at::Tensor> Inputs) {
+llvm::Expected<std::vector<at::Tensor>> deepshare::executeNode(const Node &N, llvm::ArrayRef<at::Tensor> Inputs,
+                                                               CaptureReader Captured) {
   if (isInFunction(N))
     return nodeError(N, "a node of a function cannot be run without the call");
   if (Inputs.size() != N.numInputs())
@@ -52,15 +53,22 @@ llvm::Expected<std::vector<at::Tensor>> deepshare::executeNode(const Node &N, ll
   if (!S)
     return S.takeError();
   Runner::ConstantMap Constants;
+  std::vector<Tensors> Captures;
   for (const Body &B : S->Bodies) {
-    if (!B.Steps->Captures.empty())
+    if (!Captured && !B.Steps->Captures.empty())
       return nodeError(N, fmt::format("attribute '{}' uses value '{}' of the graph around the node", B.Attribute,
                                       B.Steps->Captures.front()->name().str()));
     if (llvm::Error E = convertConstants(*B.Steps, at::kCPU, Constants))
       return E;
+    Tensors &OfBody = Captures.emplace_back();
+    for (const Value *V : B.Steps->Captures) {
+      llvm::Expected<at::Tensor> T = Captured(*V);
+      if (!T)
+        return T.takeError();
+      OfBody.push_back(std::move(*T));
+    }
   }
-  std::vector<Tensors> NoCaptures(S->Bodies.size());
-  llvm::Expected<Tensors> Outputs = Runner(Constants, at::kCPU).runStep(*S, Inputs, NoCaptures);
+  llvm::Expected<Tensors> Outputs = Runner(Constants, at::kCPU).runStep(*S, Inputs, Captures);
   if (!Outputs)
     return Outputs.takeError();
   std::vector<at::Tensor> Results(Outputs->begin(), Outputs->begin() + N.numOutputs());

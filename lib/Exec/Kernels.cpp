@@ -23,8 +23,8 @@ static const llvm::StringMap<const Operator *> &table() {
     for (llvm::ArrayRef<Operator> Family :
          {activationOperators(), arithmeticOperators(), comparisonOperators(), constantOperators(),
           controlFlowOperators(), convolutionOperators(), gateOperators(), indexingOperators(), linearOperators(),
-          normalizationOperators(), poolingOperators(), reductionOperators(), resizeOperators(), shapeOperators(),
-          slicingOperators()})
+          normalizationOperators(), poolingOperators(), quantizationOperators(), reductionOperators(),
+          resizeOperators(), shapeOperators(), slicingOperators()})
       for (const Operator &Op : Family) {
         [[maybe_unused]] bool IsNew = Built.try_emplace(qualifiedName(Op.Domain, Op.Name), &Op).second;
         assert(IsNew && "two kernels for one operator");

@@ -44,6 +44,23 @@ void Stepper::release(const Value *V) {
     Values.erase(V);
 }
 
+llvm::Expected<at::Tensor> Stepper::operand(const Value &V, size_t Batch) const {
+  if (const Tensor *Constant = V.initializer())
+    return toATen(*Constant);
+  return value(&V)[Batch];
+}
+
+/// Releases what the bodies of \p N use of the main graph.
+void Stepper::releaseCaptures(const Node &N) {
+  for (const Graph *Body : N.subgraphs())
+    for (const Node &Inner : *Body) {
+      for (const Value *Input : Inner.inputs())
+        if (Input)
+          release(Input);
+      releaseCaptures(Inner);
+    }
+}
+
 llvm::Error Stepper::step(const Node &N) {
   std::vector<std::vector<at::Tensor>> Outputs(N.numOutputs());
   for (size_t B = 0; B < BatchCount; ++B) {
@@ -51,16 +68,15 @@ llvm::Error Stepper::step(const Node &N) {
     for (const Value *Input : N.inputs()) {
       if (!Input) {
         Inputs.emplace_back();
-      } else if (const Tensor *Constant = Input->initializer()) {
-        llvm::Expected<at::Tensor> Converted = toATen(*Constant);
-        if (!Converted)
-          return Converted.takeError();
-        Inputs.push_back(std::move(*Converted));
-      } else {
-        Inputs.push_back(value(Input)[B]);
+        continue;
       }
+      llvm::Expected<at::Tensor> Operand = operand(*Input, B);
+      if (!Operand)
+        return Operand.takeError();
+      Inputs.push_back(std::move(*Operand));
     }
-    llvm::Expected<std::vector<at::Tensor>> Results = executeNode(N, Inputs);
+    llvm::Expected<std::vector<at::Tensor>> Results =
+        executeNode(N, Inputs, [&](const Value &V) { return operand(V, B); });
     if (!Results)
       return Results.takeError();
     for (unsigned I = 0; I < Outputs.size(); ++I)
@@ -72,6 +88,7 @@ llvm::Error Stepper::step(const Node &N) {
   for (const Value *Input : N.inputs())
     if (Input)
       release(Input);
+  releaseCaptures(N);
   return llvm::Error::success();
 }
 

@@ -39,6 +39,9 @@ public:
 
 private:
   void release(const Value *V);
+  void releaseCaptures(const Node &N);
+  /// A constant, or a value of a batch that is there.
+  llvm::Expected<at::Tensor> operand(const Value &V, size_t Batch) const;
 
   const Model &M;
   size_t BatchCount = 0;

@@ -142,6 +142,11 @@ Error deepshare::checkOptions(const DriverOptions &Options) {
     if (Asked == ApplyJob && Options.Given.contains("seed"))
       return makeError("--seed does nothing with --plan, unless --calibrate is there to repair");
   }
+  if (Options.Images == RandomImages)
+    for (StringRef Flag : {"mean", "std"})
+      if (Options.Given.contains(Flag))
+        return makeError("--" + Flag +
+                         " does nothing with --calibrate random, which is noise of mean 0 and deviation 1");
   if (Asked == SweepJob && Options.Images.empty())
     return makeError("--sweep needs calibration images: give --calibrate");
   for (const FlagUse &Use : Uses)

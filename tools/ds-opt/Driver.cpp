@@ -128,6 +128,22 @@ static llvm::Error writeResult(const DriverOptions &Options, const Model &M, llv
   return llvm::Error::success();
 }
 
+/// Counts the model as it is. Where that fails because exporters' shape arithmetic hides shapes, and nobody wants the
+/// model itself, counts its canonical form, in which that is folded.
+static llvm::Error printCount(const DriverOptions &Options, Model &M, llvm::raw_ostream &Out) {
+  llvm::Error Failed = printGateTable(M, Out);
+  if (!Failed || jobOf(Options) != CopyJob || !Options.Output.empty())
+    return Failed;
+  llvm::consumeError(std::move(Failed));
+  llvm::Expected<Pipeline> Folding = Pipeline::parse("canonicalize");
+  if (!Folding)
+    return Folding.takeError();
+  PassContext Context;
+  if (llvm::Expected<bool> Changed = Folding->run(M, Context, {}); !Changed)
+    return makeError(inputNames(Options) + ": " + llvm::toString(Changed.takeError()));
+  return printGateTable(M, Out);
+}
+
 llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream &Out, llvm::raw_ostream &Log) {
   // A mistake in the pipeline or its inputs is reported before a large model is read.
   std::optional<Pipeline> Passes;
@@ -163,6 +179,8 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
   if (Options.VerifyRoundTrip)
     if (llvm::Error E = checkRoundTrip(**M))
       return E;
+  if (llvm::Error E = drawImages(Options, **M, Context, Images, Log))
+    return E;
   if (Passes)
     if (llvm::Error E = runPasses(Options, *Passes, **M, Context, Log))
       return E;
@@ -173,7 +191,7 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
     return runSweep(Options, **M, Context, Out);
 
   if (Options.Count)
-    if (llvm::Error E = printGateTable(**M, Out))
+    if (llvm::Error E = printCount(Options, **M, Out))
       return E;
   if (llvm::Error E = writeResult(Options, **M, Out))
     return E;

@@ -7,6 +7,7 @@
 #include "GateTable.h"
 
 #include "deepshare/Analysis/GateSite.h"
+#include "deepshare/Analysis/UnpricedOperators.h"
 #include "deepshare/ONNX/ONNX.h"
 
 #include <fmt/format.h>
@@ -44,5 +45,6 @@ llvm::Error deepshare::printGateTable(Model &M, llvm::raw_ostream &Out) {
   for (const GateSite &Site : *Sites)
     Row(Site.Name, gateKindName(Site.Kind), shapeText(Site), std::to_string(Site.DReLUs), std::to_string(Site.Muxes));
   Row("total", fmt::format("{} sites", Sites->size()), "", std::to_string(DReLUs), std::to_string(Muxes));
+  Out << unpricedText(findUnpricedOperators(M, *Sites));
   return llvm::Error::success();
 }

@@ -9,6 +9,7 @@
 #include "../common/CommandLine.h"
 #include "deepshare/Analysis/CostSteps.h"
 #include "deepshare/Analysis/PlanRemarks.h"
+#include "deepshare/Analysis/UnpricedOperators.h"
 #include "deepshare/Cost/CostReport.h"
 #include "deepshare/Support/AtomicFile.h"
 #include "deepshare/Support/Error.h"
@@ -37,7 +38,7 @@ static std::string jobPipeline(const DriverOptions &Options) {
     return Options.Passes;
   std::string Memory = fmt::format("memory={}", Options.Memory);
   std::string All = Memory + " images=0";
-  std::string Pipeline = "canonicalize,expand-gates";
+  std::string Pipeline = "canonicalize,expand-gates,channels-first";
   if (Options.Plan.empty())
     Pipeline += fmt::format(",observe-gates{{{} weights='{}' average-pools={}}}", Options.ImageCount ? All : Memory,
                             Options.Weights, Options.AllowAveragePool ? "on" : "off");
@@ -117,7 +118,7 @@ llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Co
       return Plan.takeError();
     Context.Plan = std::move(*Plan);
   }
-  if (Options.Images.empty())
+  if (Options.Images.empty() || Options.Images == RandomImages)
     return llvm::Error::success();
   llvm::Expected<std::vector<float>> Mean = parseNumbers("mean", Options.Mean);
   if (!Mean)
@@ -134,6 +135,31 @@ llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Co
                : std::move(*Opened);
   Context.Images = Images.get();
   return llvm::Error::success();
+}
+
+llvm::Error deepshare::drawImages(const DriverOptions &Options, const Model &M, PassContext &Context,
+                                  std::unique_ptr<ImageSet> &Images, llvm::raw_ostream &Log) {
+  if (Options.Images != RandomImages)
+    return llvm::Error::success();
+  for (const Value *Input : M.graph().inputs()) {
+    if (Input->isInitializer())
+      continue;
+    const std::optional<TensorType> &Type = Input->type();
+    if (!Type || !Type->Dims || Type->Dims->empty() || !Type->isStatic(/*FreeLeading=*/1))
+      return makeError(Options.Input + ": --calibrate random: the model's input '" + Input->name() + "' is " +
+                       (Type ? Type->str() : std::string("of unknown type")) +
+                       ", expected all sizes but the batch to be known");
+    llvm::SmallVector<int64_t, 3> Shape;
+    for (const Dim &Size : llvm::drop_begin(*Type->Dims))
+      Shape.push_back(Size.size());
+    // As many as repair uses.
+    Images = makeRandomImages(Shape, /*Count=*/1024, Options.Seed);
+    Context.Images = Images.get();
+    Log << "ds-opt: warning: --calibrate random: the plan and the weights are fitted to noise; give images of the kind "
+           "that the network will see where there are any\n";
+    return llvm::Error::success();
+  }
+  return makeError(Options.Input + ": --calibrate random: the model has no input");
 }
 
 llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, const PassContext &Context,
@@ -157,6 +183,7 @@ llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, cons
   if (!Context.Original)
     return llvm::Error::success();
   CostReport Report = makeCostReport(costSteps(Planned, *Sites), &*Context.Plan, Context.Cost, Context.Connection);
+  Report.Unpriced = findUnpricedOperators(Planned, *Sites);
   if (Options.Output != "-")
     printCostReport(Report, Out);
   std::string ReportPath = reportPath(Options);

@@ -33,6 +33,11 @@ llvm::Error checkOutputs(const DriverOptions &Options);
 /// context refers to.
 llvm::Error fillContext(const DriverOptions &Options, PassContext &Context, std::unique_ptr<ImageSet> &Images);
 
+/// Makes the images of --calibrate random, if that is what the options say, in the shape of the first input of \p M,
+/// and warns on \p Log. Like fillContext() else.
+llvm::Error drawImages(const DriverOptions &Options, const Model &M, PassContext &Context,
+                       std::unique_ptr<ImageSet> &Images, llvm::raw_ostream &Log);
+
 /// Writes the plan (--save-plan), the report (--report) and the remarks (--remarks), where a run of passes on \p M left
 /// something to write. Prints the report's table to \p Out, and remarks without a file to \p Log.
 llvm::Error writeReports(const DriverOptions &Options, Model &M, const PassContext &Context, llvm::raw_ostream &Out,

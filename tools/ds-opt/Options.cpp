@@ -77,7 +77,8 @@ llvm::Expected<DriverOptions> deepshare::parseCommandLine(int Argc, const char *
                                     cl::value_desc("pipeline"), cl::location(Result.Passes), cl::cat(Category));
   cl::opt<std::string, true> Images(
       "calibrate",
-      cl::desc("Observe gates on these images (.npy, .npz, idx, CIFAR binary, or a folder), plan, share, repair"),
+      cl::desc("Observe gates on these images (.npy, .npz, idx, CIFAR binary, or a folder; 'random': noise), plan, "
+               "share, repair"),
       cl::value_desc("images"), cl::location(Result.Images), cl::cat(Category));
   cl::opt<uint64_t> ImageCount(
       "calibrate-count", cl::desc("Use this many of them, drawn by --seed (1024, and 512 of those to observe; 0: all)"),

@@ -16,6 +16,9 @@
 
 namespace deepshare {
 
+/// What --calibrate takes in place of a path: noise in the shape of the model's input.
+inline constexpr llvm::StringLiteral RandomImages = "random";
+
 /// What the command line asks for.
 struct DriverOptions {
   /// The model to read.
@@ -24,7 +27,7 @@ struct DriverOptions {
   std::string Output;
   /// The pipeline to run; empty: none.
   std::string Passes;
-  /// Calibration images; empty: none.
+  /// Calibration images, or RandomImages; empty: none.
   std::string Images;
   /// How many of them to draw for all passes together, 0: all; if not given 1,024, of which observation takes 512.
   std::optional<uint64_t> ImageCount;

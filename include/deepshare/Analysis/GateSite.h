@@ -37,6 +37,8 @@ enum class GateKind {
   HardSwish,   ///< two comparisons an element
   MaxPool,     ///< window size - 1 comparisons an output element
   GlobalMaxPool,
+  ArgMax,     ///< ArgMax, ArgMin: number of elements - 1 comparisons an output element
+  TopK,       ///< k maxima one after the other
   Comparison, ///< a comparison whose result no Where uses
   DReLU,      ///< ai.deepshare: the gates of a rewritten model
   DReLUShare, ///< ai.deepshare: its muxes

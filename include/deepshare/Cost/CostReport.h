@@ -69,6 +69,13 @@ struct SiteReport {
   std::vector<std::pair<std::string, uint64_t>> From;
 };
 
+/// Operators of one name that cost communication and that no cost model has a price for.
+struct UnpricedOperator {
+  std::string Name;
+  uint64_t Nodes = 0;
+  uint64_t Elements = 0; ///< that they make of one image, where shapes are known
+};
+
 /// Totals of one model for one image.
 struct CostTotals {
   GateCost Gates;
@@ -89,7 +96,12 @@ struct CostReport {
   bool HasPlan = false;
   std::vector<SiteReport> Sites;
   CostTotals Before, After;
+  /// What the totals leave out; makeCostReport() does not know it (deepshare/Analysis/UnpricedOperators.h).
+  std::vector<UnpricedOperator> Unpriced;
 };
+
+/// "not priced: Softmax (2 nodes, 1,024 elements), Erf (1 node)", a line; empty if there is none.
+std::string unpricedText(llvm::ArrayRef<UnpricedOperator> Operators);
 
 /// Prices \p Steps under \p Cost, before and after \p Plan (may be null). Sites of the plan are found by name; a site
 /// that the plan does not name stays as it is. With \p Connection the report has times.

@@ -40,9 +40,14 @@ bool canExecute(const Node &N);
 /// Every operator that lib/Exec runs, as "domain.Name" or "Name" for ONNX's own, sorted.
 std::vector<std::string> executableOperators();
 
+/// Gives what the subgraphs of a node use of the graph around it.
+using CaptureReader = llvm::function_ref<llvm::Expected<at::Tensor>(const Value &)>;
+
 /// Runs one node on given inputs (an undefined tensor: input left out). Functions are entered. The result has one
-/// tensor for each output (undefined for one that is left out). Errors name the node.
-llvm::Expected<std::vector<at::Tensor>> executeNode(const Node &N, llvm::ArrayRef<at::Tensor> Inputs);
+/// tensor for each output (undefined for one that is left out). Errors name the node; a node whose subgraphs use values
+/// of the graph around it is one, unless \p Captured gives them.
+llvm::Expected<std::vector<at::Tensor>> executeNode(const Node &N, llvm::ArrayRef<at::Tensor> Inputs,
+                                                    CaptureReader Captured = nullptr);
 
 /// Called after an observed value is computed. May put another tensor in its place (for example one that requires a
 /// gradient), which later nodes then use.

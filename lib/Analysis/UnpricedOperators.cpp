@@ -1,0 +1,111 @@
+//===- UnpricedOperators.cpp - what no cost model has a price for ---------===//
+//
+// Part of DeepShare, under the Apache License 2.0. See LICENSE.
+//
+//===----------------------------------------------------------------------===//
+//
+// Cost models price comparisons, muxes, truncations and linear layers. What else is not linear in secret numbers
+// (exponentials, roots, divisions by them, products of two of them) is approximated by each framework in its own way.
+// It is named, with the elements that it makes, so that nobody takes the report for the whole.
+//
+// Integer data is public. A product with bits is a mux, which is a gate site.
+//
+//===----------------------------------------------------------------------===//
+
+#include "deepshare/Analysis/UnpricedOperators.h"
+
+#include "deepshare/Analysis/GateForms.h"
+#include "deepshare/IR/ShareOps.h"
+
+#include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/StringSwitch.h"
+
+using namespace deepshare;
+using llvm::StringRef;
+
+/// False for constants and for integers.
+static bool isSecret(const Value *V) {
+  if (isConstant(V))
+    return false;
+  if (!V->type())
+    return true;
+  switch (V->type()->Element) {
+  case ElementType::Float32:
+  case ElementType::Float16:
+  case ElementType::Float64:
+  case ElementType::BFloat16:
+    return true;
+  default:
+    return false;
+  }
+}
+
+/// What the report calls the operator of \p N; empty if it is priced, or free.
+static StringRef unpricedName(const Node &N) {
+  if (!N.domain().empty() || N.numInputs() == 0 || !llvm::any_of(N.inputs(), isSecret))
+    return "";
+  bool IsSecond = N.numInputs() > 1 && isSecret(N.input(1));
+  if (N.is("Mul"))
+    return isSecret(N.input(0)) && IsSecond ? "Mul of two values" : "";
+  if (N.is("Div"))
+    return IsSecond ? "Div" : "";
+  bool IsUnpriced =
+      llvm::StringSwitch<bool>(N.opType())
+          .Cases("Sigmoid", "Tanh", "Exp", "Log", "Softmax", "LogSoftmax", "Gelu", "Erf", "Swish", "Mish", true)
+          .Cases("Softplus", "Softsign", "Elu", "Selu", "Celu", "Shrink", "Sqrt", "Reciprocal", "Pow", "Mod", true)
+          .Cases("LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization", true)
+          .Cases("LRN", "LpNormalization", "MeanVarianceNormalization", "LpPool", "GlobalLpPool", true)
+          .Cases("ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", "ReduceProd", "ReduceL1", true)
+          .Cases("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", true)
+          .Cases("Atanh", "Round", "Floor", "Ceil", "QuantizeLinear", "DynamicQuantizeLinear", true)
+          .Cases("Hardmax", "IsNaN", "IsInf", "NonZero", "NonMaxSuppression", "Unique", "LSTM", "GRU", "RNN", true)
+          .Default(false);
+  return IsUnpriced ? N.opType() : "";
+}
+
+/// Elements for one image; 0 where the shape is not known.
+static uint64_t elementsOf(const Value *V) {
+  if (!V->type() || !V->type()->Dims)
+    return 0;
+  double Elements = 1;
+  for (const Dim &Size : llvm::drop_begin(*V->type()->Dims, V->type()->Dims->empty() ? 0 : 1))
+    Elements *= Size.isFixed() ? Size.size() : 0;
+  return Elements <= 0x1p40 ? static_cast<uint64_t>(Elements) : 0;
+}
+
+namespace {
+struct Finder {
+  llvm::DenseSet<const Node *> Priced;
+  llvm::MapVector<StringRef, UnpricedOperator> Found;
+
+  void visit(const Graph &G) {
+    for (const Node &N : G) {
+      if (StringRef Name = Priced.contains(&N) ? "" : unpricedName(N); !Name.empty()) {
+        UnpricedOperator &Entry = Found[Name];
+        Entry.Name = Name.str();
+        ++Entry.Nodes;
+        Entry.Elements += elementsOf(N.output());
+      }
+      for (const Graph *Body : N.subgraphs())
+        visit(*Body);
+    }
+  }
+};
+} // namespace
+
+std::vector<UnpricedOperator> deepshare::findUnpricedOperators(const Model &M, llvm::ArrayRef<GateSite> Sites) {
+  Finder Search;
+  for (const GateSite &Site : Sites)
+    // The exponential beside the comparison has no price.
+    if (Site.Kind != GateKind::Elu)
+      Search.Priced.insert(Site.Gate);
+  Search.visit(M.graph());
+  for (const Function &F : M.functions())
+    if (F.Domain != ShareDomain)
+      Search.visit(*F.Body);
+  std::vector<UnpricedOperator> Result;
+  for (auto &[Name, Entry] : Search.Found)
+    Result.push_back(std::move(Entry));
+  return Result;
+}

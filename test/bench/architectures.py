@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+"""Whole networks of several exporters through count, calibration and sharing, in lib/Exec and in ONNX Runtime.
+
+usage: architectures.py [--short] [--resume] [--cached] [--only NAME...] [--exporters NAME...] [--output FILE]
+
+Exports what test/bench/models describes: networks of torchvision and timm with the environments that `tools/setup
+--exporters` makes (torch's two exporters), one of scikit-learn, and hand-made graphs. For each model:
+  - ds-opt --count;
+  - ds-opt --calibrate, 16 images that are made here (models/images.py), at 50 % of the DReLUs, without repair
+    and, for small models, with it: the written models give the same in lib/Exec and in ONNX Runtime;
+  - at 100 %: the written model gives what the original gives in ONNX Runtime.
+Where the planner has nothing to share ds-opt must say so; the reason is in the table. Prints Markdown tables, the file of
+docs/architectures.md between its marks with --output. Exit code 1 if anything crashes or differs. --short takes the small
+hand-made graphs alone, for CI. --resume keeps the rows of models that passed in an earlier run, --cached takes no others.
+"""
+
+import argparse
+import collections
+import json
+import pathlib
+import re
+import subprocess
+import sys
+import typing
+
+import numpy as np
+import onnx
+import onnx.inliner
+import onnxruntime
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "test/bench/models")]
+import machine
+from images import structured_images
+from onnx_models import HAND_MADE
+
+BIN = ROOT / "build/bin"
+# Exporters, and the environment of tools/setup --exporters that holds each.
+EXPORTERS = {"torchscript": "venv-torchscript", "dynamo": "venv-dynamo", "scikit-learn": "venv-dynamo"}
+SCRIPTS = {"torchscript": "torch_models.py", "dynamo": "torch_models.py", "scikit-learn": "sklearn_models.py"}
+# Too large for CI.
+LARGE = {"2gb-external"}
+MARKS = ("<!-- test/bench/architectures.py -->", "<!-- end -->")
+# Images that are compared and that gates are observed on; repair asks for two batches.
+IMAGES, REPAIR_IMAGES = 16, 128
+# Larger models are not repaired here: each layer is a least-squares problem of its size, which takes minutes.
+LARGEST_REPAIRED = 1e6
+# Largest difference of outputs relative to the largest output, image by image.
+TOLERANCE = 1e-4
+# How near to zero what a comparison looks at must be for rounding to decide it, relative to the tensor's largest value.
+ROUNDING = 1e-5
+# Of types with few bits two runtimes agree that far: they round halves between two of their numbers to either.
+LOOSE = {"float16": 2e-2, "bfloat16": 1e-1, "qdq": 5e-2}
+
+
+class Failure(Exception):
+    """What the compiler must not do."""
+
+
+class Comparison(typing.NamedTuple):
+    """How two runs of a model agree: images, those of them that do not, and the greatest difference in the others."""
+    images: int
+    outliers: list
+    greatest: float
+
+    def text(self):
+        flipped = f", {len(self.outliers)} with a flipped bit" if self.outliers else ""
+        return ("equal" if self.greatest == 0 else f"{self.greatest:.0e}") + flipped
+
+
+def run(*command, allowed=(0,)):
+    """Output and exit code. A signal, or an assertion, is a failure whatever is allowed."""
+    done = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=3600)
+    if done.returncode not in allowed:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise Failure(f"{pathlib.Path(command[0]).name}: exit code {done.returncode}: {lines[-1] if lines else ''}")
+    return done
+
+
+# --- inputs and outputs ---------------------------------------------------------------------------------------------------
+def inputs_of(path):
+    """The shapes of one image for each input that has no constant."""
+    model = onnx.load(path, load_external_data=False)
+    constants = {tensor.name for tensor in model.graph.initializer}
+    return {i.name: tuple(d.dim_value for d in i.type.tensor_type.shape.dim[1:])
+            for i in model.graph.input if i.name not in constants}
+
+
+def in_runtime(path, arrays):
+    """The outputs in ONNX Runtime without its own optimisations, or None where it cannot run the model at all."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 4
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception:  # It has no class of its own for what it cannot run.
+        return None
+    return session.run(None, arrays)
+
+
+def in_exec(path, arrays, folder):
+    given, result = folder / "given.npz", folder / "result.npz"
+    np.savez(given, **arrays)
+    run(BIN / "ds-run", path, "--input", given, "-o", result)
+    outputs = [o.name for o in onnx.load(path, load_external_data=False).graph.output]
+    with np.load(result) as archive:
+        return [archive[name] for name in outputs]
+
+
+def first_flips(path, arrays, folder):
+    """For each image: how far from zero the first comparison of a rewritten model is that ONNX Runtime and lib/Exec decide
+    differently, relative to the tensor's size; infinite if they decide all alike (test/bench/flipped_bits.py). All images
+    at once, as before: what is rounded how depends on the batch."""
+    model = onnx.inliner.inline_local_functions(onnx.load(path))
+    compared = list(dict.fromkeys(node.input[0] for node in model.graph.node if node.op_type == "Greater"))
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.helper.make_empty_tensor_value_info(name) for name in compared)
+    probe = folder / "probe.onnx"
+    onnx.save(model, probe)
+    distances = np.full(IMAGES, np.inf)
+    for ours, theirs in zip(in_exec(probe, arrays, folder), in_runtime(probe, arrays)):
+        flipped = np.where((ours > 0) != (theirs > 0), np.abs(theirs), -1).reshape(IMAGES, -1).max(1)
+        first = (flipped >= 0) & np.isinf(distances)
+        distances[first] = flipped[first] / max(1.0, np.abs(theirs).max())
+    return distances
+
+
+def compare(expected, got, tolerance=TOLERANCE):
+    count, worst = len(expected[0]), np.zeros(len(expected[0]))
+    for e, g in zip(expected, got):
+        if e.shape != g.shape or e.dtype != g.dtype:
+            raise Failure(f"an output is {g.dtype}{list(g.shape)}, expected {e.dtype}{list(e.shape)}")
+        if e.size:
+            difference = np.abs(e.astype(np.float64) - g).reshape(count, -1).max(1)
+            worst = np.maximum(worst, difference / max(np.abs(e).max(), 1e-30))
+    agree = worst <= tolerance
+    return Comparison(count, list(np.flatnonzero(~agree)), worst[agree].max(initial=0))
+
+
+def check(what, path, expected, got, arrays, folder, tolerance):
+    """Compares, and looks into each image that differs."""
+    result = compare(expected, got, tolerance)
+    if result.outliers:
+        distances = first_flips(path, arrays, folder)
+        wrong = [int(i) for i in result.outliers if distances[i] > ROUNDING]
+        if wrong:
+            raise Failure(f"{what}: images {wrong} differ by more than {tolerance:g} of the largest output")
+    return result
+
+
+# --- one model ------------------------------------------------------------------------------------------------------------
+def count(path, row):
+    done = run(BIN / "ds-opt", path, "--count", allowed=(0, 1))
+    row["sites"], row["drelus"] = 0, 0
+    if done.returncode:
+        row["refused"] = done.stderr.strip().splitlines()[-1].removeprefix("ds-opt: error: ")
+    for line in done.stdout.splitlines():
+        if match := re.match(r"total +(\d+) sites +(\d+)", line):
+            row["sites"], row["drelus"] = int(match[1]), int(match[2])
+        elif match := re.match(r"not priced: (.*)", line):
+            row["unpriced"] = match[1]
+
+
+def remarks(path, row):
+    """How many sites are shared, and how many are only counted, for each reason."""
+    row["shared"], row["counted"] = 0, collections.Counter()
+    for line in path.read_text().splitlines():
+        if match := re.match(r".*?: (\w+): counted only: it (.*); \d+ DReLUs$", line):
+            row["counted"][f"{match[1]} {match[2]}"] += 1
+        elif re.search(r"; \d+ of \d+ DReLUs", line):
+            row["shared"] += 1
+
+
+def share(path, arrays, folder, row, tolerance):
+    images = folder / "images.npz"
+    repaired = path.stat().st_size < LARGEST_REPAIRED
+    shape = next(iter(arrays.values())).shape[1:]
+    np.savez(images, images=structured_images(REPAIR_IMAGES if repaired else IMAGES, shape, 1))
+    calibrate = ["--calibrate", images]
+    jobs = {"off": [*calibrate, "--repair=off"]} | ({"on": calibrate} if repaired else {})
+    for name, options in jobs.items():
+        out = folder / f"repair-{name}.onnx"
+        done = run(BIN / "ds-opt", path, *options, "--budget", "50%", f"--remarks={folder / 'remarks'}", "-o", out,
+                   allowed=(0, 1))
+        if done.returncode:
+            row["refused"] = done.stderr.strip().splitlines()[-1].split("images.npz: ")[-1]
+            return
+        remarks(folder / "remarks", row)
+        report = json.loads((folder / f"repair-{name}.report.json").read_text())
+        row["after"] = report["after"]["drelus"] / max(report["before"]["drelus"], 1)
+        theirs, ours = in_runtime(out, arrays), in_exec(out, arrays, folder)
+        if theirs is not None:
+            row[name] = check(f"50 %, repair {name}", out, theirs, ours, arrays, folder, tolerance).text()
+    out = folder / "whole.onnx"
+    run(BIN / "ds-opt", path, *calibrate, "--budget", "100%", "--repair=off", "-o", out)
+    original, whole = in_runtime(path, arrays), in_runtime(out, arrays)
+    if original is not None:
+        row["whole"] = check("100 %", out, original, whole, arrays, folder, tolerance).text()
+
+
+def test(name, path, folder):
+    """A row of the table; the key `failed` says what went wrong."""
+    row = {"name": name}
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        arrays = {i: structured_images(IMAGES, shape, 1) for i, shape in inputs_of(path).items()}
+        tolerance = LOOSE.get(name, TOLERANCE)
+        count(path, row)
+        ours, theirs = in_exec(path, arrays, folder), in_runtime(path, arrays)
+        row["original"] = "not run by ONNX Runtime"
+        if theirs is not None:
+            row["original"] = check("original", path, theirs, ours, arrays, folder, tolerance).text()
+        if "refused" not in row:
+            share(path, arrays, folder, row, tolerance)
+    except (Failure, subprocess.TimeoutExpired) as failure:
+        row["failed"] = str(failure)
+    return row
+
+
+# --- all models -----------------------------------------------------------------------------------------------------------
+def exported(python, folder, exporter, names):
+    """The files of an exporter's models, which it writes if they are not there: NAME.onnx, or NAME.refused."""
+    script = [python, ROOT / "test/bench/models" / SCRIPTS[exporter], exporter]
+    known = run(*script, "--list").stdout.split()
+    wanted = [name for name in known if not names or name in names]
+    paths = [folder / f"{name}.onnx" for name in wanted]
+    missing = [path.stem for path in paths if not path.exists() and not path.with_suffix(".refused").exists()]
+    if missing:
+        run(*script, folder, *missing)
+    return [path if path.exists() else path.with_suffix(".refused") for path in paths]
+
+
+def tables(rows, described):
+    """Markdown: a table of results, and one of what is only counted."""
+    lines = [described, "", "| model | exporter | sites | DReLUs | shared sites | DReLUs after | original | 50 %, no repair "
+             "| 50 %, repaired | 100 % |", "|---|---|---|---|---|---|---|---|---|---|"]
+    for r in rows:
+        if "failed" in r or "refused" in r:
+            rest = f"| {'**failed**: ' + r['failed'] if 'failed' in r else 'refused: ' + r['refused']} | | | | | "
+        else:
+            rest = (f"| {r['shared']} | {100 * r['after']:.1f} % | {r['original']} | {r.get('off', '')} | {r.get('on', '')} | "
+                    f"{r.get('whole', '')} |")
+        lines.append(f"| {r['name']} | {r['exporter']} | {r.get('sites', '')} | {r.get('drelus', 0):,} {rest}".rstrip())
+    lines += ["", "| model | exporter | sites that are only counted, and why | operators without a price |", "|---|---|---|---|"]
+    for r in rows:
+        counted = "; ".join(f"{n} x {why}" for why, n in r.get("counted", {}).items())
+        if counted or r.get("unpriced"):
+            lines.append(f"| {r['name']} | {r['exporter']} | {counted} | {r.get('unpriced', '')} |")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--short", action="store_true", help="small hand-made graphs alone")
+    parser.add_argument("--resume", action="store_true", help="keep rows of an earlier run")
+    parser.add_argument("--cached", action="store_true", help="only rows of an earlier run")
+    parser.add_argument("--only", nargs="+", help="these models alone")
+    parser.add_argument("--exporters", nargs="+", choices=[*EXPORTERS, "by hand"], default=[*EXPORTERS, "by hand"])
+    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build/bench/architectures")
+    parser.add_argument("--environments", type=pathlib.Path, default=ROOT / "build/deps", help="where the exporters are")
+    parser.add_argument("--output", type=pathlib.Path, help="also write the tables here")
+    arguments = parser.parse_args()
+    if arguments.short:
+        arguments.exporters = ["by hand"]
+    rows = []
+
+    def add(name, exporter, path):
+        folder = arguments.folder / "runs" / exporter / name
+        folder.mkdir(parents=True, exist_ok=True)
+        kept = folder / "row.json"
+        if (arguments.resume or arguments.cached) and kept.exists() and "failed" not in (row := json.loads(kept.read_text())):
+            rows.append(row)
+            return
+        if arguments.cached:
+            return
+        row = ({"name": name, "refused": "by the exporter: " + path.read_text()} if path.suffix == ".refused"
+               else test(name, path, folder))
+        rows.append(row | {"exporter": exporter})
+        kept.write_text(json.dumps(rows[-1]))
+        print({k: v for k, v in rows[-1].items() if v}, file=sys.stderr, flush=True)
+
+    for exporter, environment in EXPORTERS.items():
+        python = arguments.environments / environment / "bin/python"
+        if exporter not in arguments.exporters:
+            continue
+        if not python.exists():
+            print(f"no {exporter}: tools/setup --exporters installs it", file=sys.stderr)
+            continue
+        for path in exported(python, arguments.folder / exporter, exporter, arguments.only):
+            add(path.stem, exporter, path)
+    if "by hand" in arguments.exporters:
+        folder = arguments.folder / "by hand"
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, write in HAND_MADE.items():
+            if (not arguments.only or name in arguments.only) and not (arguments.short and name in LARGE):
+                if not arguments.cached:
+                    write(folder, name)
+                add(name, "by hand", folder / f"{name}.onnx")
+    text = tables(rows, machine.describe(ROOT))
+    print(text)
+    if arguments.output:
+        before, _, rest = arguments.output.read_text().partition(MARKS[0])
+        after = rest.partition(MARKS[1])[2]
+        arguments.output.write_text(f"{before}{MARKS[0]}\n{text}\n{MARKS[1]}{after}")
+    return 1 if any("failed" in row for row in rows) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
