@@ -9,6 +9,7 @@
 #include "deepshare/passes/ConstantsAsNodes.h"
 #include "deepshare/passes/ConstantsSecond.h"
 #include "deepshare/passes/ContractGates.h"
+#include "deepshare/passes/DecomposeOperators.h"
 #include "deepshare/passes/EliminateCommonSubexpressions.h"
 #include "deepshare/passes/EliminateDeadCode.h"
 #include "deepshare/passes/EliminateIdentity.h"
@@ -20,6 +21,7 @@
 #include "deepshare/passes/FoldScales.h"
 #include "deepshare/passes/GreaterAsLess.h"
 #include "deepshare/passes/InferShapes.h"
+#include "deepshare/passes/InlineFunctions.h"
 #include "deepshare/passes/LowerShareOps.h"
 #include "deepshare/passes/MergeComparisons.h"
 #include "deepshare/passes/ObserveGates.h"
@@ -41,6 +43,7 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
       constantsAsNodesPass(),
       constantsSecondPass(),
       contractGatesPass(),
+      decomposeOperatorsPass(),
       eliminateCommonSubexpressionsPass(),
       eliminateDeadCodePass(),
       eliminateIdentityPass(),
@@ -52,6 +55,7 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
       foldScalesPass(),
       greaterAsLessPass(),
       inferShapesPass(),
+      inlineFunctionsPass(),
       lowerShareOpsPass(),
       mergeComparisonsPass(),
       observeGatesPass(),

@@ -9,6 +9,7 @@
 #include "../common/ProgressBar.h"
 #include "GateTable.h"
 #include "MainJob.h"
+#include "Opset.h"
 #include "RoundTrip.h"
 #include "Sweep.h"
 #include "deepshare/IR/Verifier.h"
@@ -142,6 +143,9 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
     return M.takeError();
   if (Options.VerifyRoundTrip)
     if (llvm::Error E = checkRoundTrip(**M))
+      return E;
+  if (Passes)
+    if (llvm::Error E = fitOpset(Options, *M, Log))
       return E;
   if (Passes)
     if (llvm::Error E = runPasses(Options, *Passes, **M, Context, Log))
