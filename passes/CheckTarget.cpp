@@ -12,6 +12,8 @@
 
 #include "deepshare/passes/CheckTarget.h"
 
+#include "Inlining.h"
+
 #include "deepshare/IR/ShareOps.h"
 #include "deepshare/Support/Error.h"
 #include "deepshare/passes/Target.h"
@@ -31,6 +33,9 @@ public:
     if (T.RefuseModel)
       if (std::string Reason = T.RefuseModel(M); !Reason.empty())
         return makeError(fmt::format("target {}: {}", T.Name.str(), Reason));
+    if (T.NewestOpset && M.opsetVersion() > T.NewestOpset)
+      return makeError(fmt::format("target {}: opset {} is newer than {}, the last that its importer knows",
+                                   T.Name.str(), M.opsetVersion(), T.NewestOpset));
     std::string First;
     M.graph().walk([&](Node &N) {
       if (!First.empty())
@@ -49,15 +54,19 @@ private:
     if (T.Operators.empty()) {
       if (N.domain() == ShareDomain)
         return "it is an operator of ai.deepshare";
-      bool IsStandard = N.domain().empty() || N.domain() == "ai.onnx.ml" || M.function(N);
-      return IsStandard
-                 ? ""
-                 : fmt::format("domain '{}' is none of ONNX's, and the model has no such function", N.domain().str());
+      if (N.domain().empty() || N.domain() == "ai.onnx.ml" || M.function(N))
+        return {};
+      return fmt::format("domain '{}' is none of ONNX's, and the model has no such function", N.domain().str());
     }
     const auto *Found = llvm::find_if(
         T.Operators, [&](const AcceptedOperator &Op) { return Op.Type == N.opType() && Op.Domain == N.domain(); });
-    if (Found == T.Operators.end())
-      return M.function(N) ? "it calls a function of the model" : "no such operator there";
+    if (Found == T.Operators.end()) {
+      const Function *F = M.function(N);
+      if (!F)
+        return "no such operator there";
+      std::string Reason = refuseInlining(N, *F);
+      return "it calls a function of the model" + (Reason.empty() ? ", which inline-functions inlines" : ": " + Reason);
+    }
     for (const auto &[Index, Input] : llvm::enumerate(N.inputs()))
       if (!Input && Found->Refuse == nullptr)
         return fmt::format("input {} is left out", Index);

@@ -10,6 +10,7 @@
 #include "deepshare/passes/ConstantsAsNodes.h"
 #include "deepshare/passes/ConstantsSecond.h"
 #include "deepshare/passes/ContractGates.h"
+#include "deepshare/passes/DecomposeOperators.h"
 #include "deepshare/passes/EliminateCommonSubexpressions.h"
 #include "deepshare/passes/EliminateDeadCode.h"
 #include "deepshare/passes/EliminateIdentity.h"
@@ -21,6 +22,7 @@
 #include "deepshare/passes/FoldScales.h"
 #include "deepshare/passes/GreaterAsLess.h"
 #include "deepshare/passes/InferShapes.h"
+#include "deepshare/passes/InlineFunctions.h"
 #include "deepshare/passes/LowerShareOps.h"
 #include "deepshare/passes/MergeComparisons.h"
 #include "deepshare/passes/ObserveGates.h"
@@ -43,6 +45,7 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
       constantsAsNodesPass(),
       constantsSecondPass(),
       contractGatesPass(),
+      decomposeOperatorsPass(),
       eliminateCommonSubexpressionsPass(),
       eliminateDeadCodePass(),
       eliminateIdentityPass(),
@@ -54,6 +57,7 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
       foldScalesPass(),
       greaterAsLessPass(),
       inferShapesPass(),
+      inlineFunctionsPass(),
       lowerShareOpsPass(),
       mergeComparisonsPass(),
       observeGatesPass(),

@@ -25,13 +25,13 @@ public:
   explicit Exporter(const TensorSink &Sink) : Sink(Sink) {}
 
   void exportModel(const Model &M, ModelProto &P);
+  void exportNode(const Node &N, NodeProto &P);
 
 private:
   void exportFunction(const Function &F, FunctionProto &P);
   void exportGraph(const Graph &G, GraphProto &P);
   void exportInitializers(const Graph &G, GraphProto &P);
   void exportOutputs(const Graph &G, GraphProto &P);
-  void exportNode(const Node &N, NodeProto &P);
   void exportAttribute(const Attribute &A, AttributeProto &P) {
     writeAttribute(A, P, Sink, [this](const Graph &G, GraphProto &GP) { exportGraph(G, GP); });
   }
@@ -210,4 +210,8 @@ void Exporter::exportNode(const Node &N, NodeProto &P) {
 
 void deepshare::onnx::exportModel(const Model &M, ModelProto &P, const TensorSink &Sink) {
   Exporter(Sink).exportModel(M, P);
+}
+
+void deepshare::onnx::exportNode(const Node &N, NodeProto &P, const TensorSink &Sink) {
+  Exporter(Sink).exportNode(N, P);
 }

@@ -16,6 +16,9 @@ namespace deepshare::onnx {
 /// Makes \p P describe \p M.
 void exportModel(const Model &M, ModelProto &P, const TensorSink &Sink);
 
+/// Makes \p P describe \p N alone.
+void exportNode(const Node &N, NodeProto &P, const TensorSink &Sink);
+
 } // namespace deepshare::onnx
 
 #endif // DEEPSHARE_LIB_ONNX_EXPORTER_H

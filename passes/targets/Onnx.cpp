@@ -13,5 +13,6 @@ Target deepshare::onnxTarget() {
           .Description = "any ONNX runtime: standard operators only, no functions of ai.deepshare",
           .Pipeline = "lower-share-ops",
           .Operators = {},
+          .NewestOpset = 0,
           .RefuseModel = nullptr};
 }

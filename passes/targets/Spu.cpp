@@ -42,14 +42,8 @@ static std::string refuseAxes(const Node &N) {
   return N.numInputs() > 1 && N.input(1) ? needConstant(N, 1, "axes") : std::string();
 }
 
-static std::string refuseModel(const Model &M) {
-  // jaxonnxruntime has no implementation of what Cast, Reshape, Pad and Identity became in opset 21.
-  if (M.opsetVersion() > 20)
-    return fmt::format(
-        "opset {} is newer than 20, the last that jaxonnxruntime knows: export the model with an older one",
-        M.opsetVersion());
-  return {};
-}
+// jaxonnxruntime has no implementation of what Cast, Reshape, Pad and Identity became in opset 21.
+static constexpr int64_t NewestOpset = 20;
 
 Target deepshare::spuTarget() {
   static const AcceptedOperator Operators[] = {
@@ -111,10 +105,12 @@ Target deepshare::spuTarget() {
       {"Unsqueeze", refuseAxes},
       {"Where"},
   };
-  return {
-      .Name = "spu",
-      .Description = "SPU 0.9.5 through jaxonnxruntime 0.3.0: standard operators, comparisons as Less, masks boolean",
-      .Pipeline = "merge-comparisons,lower-share-ops{slopes=folded},infer-shapes,greater-as-less,explicit-attributes",
-      .Operators = Operators,
-      .RefuseModel = refuseModel};
+  return {.Name = "spu",
+          .Description =
+              "SPU 0.9.5 through jaxonnxruntime 0.3.0: standard operators, comparisons as Less, masks boolean",
+          .Pipeline = "decompose-operators{target=spu},merge-comparisons,lower-share-ops{slopes=folded},infer-shapes,"
+                      "greater-as-less,explicit-attributes",
+          .Operators = Operators,
+          .NewestOpset = NewestOpset,
+          .RefuseModel = nullptr};
 }

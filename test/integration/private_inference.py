@@ -9,6 +9,7 @@ Python of `tools/setup --pi`.
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,16 +96,44 @@ def check_refusals(folder):
         assert not results.exists()
 
 
+def check_unfit(ds_opt, folder):
+    """A model that the framework cannot run names the node and the reason before any party starts."""
+    unfit = folder / "unfit.onnx"
+    text = ("<ir_version: 8, opset_import: ['' : 17]> g (float[N,1,28,28] x) => (float[N,1,28,28] y) "
+            "{ h = Relu (x) [up] y = Ceil (h) }").replace("'", '"')
+    subprocess.run([ds_opt, "-", "-o", unfit], input=text, text=True, check=True)
+    for framework in ("crypten", "spu"):
+        run = subprocess.run([ROOT / "tools/ds-pi", "run", unfit, "--framework", framework, "--images", folder / "images.npy"],
+                             capture_output=True, text=True)
+        assert run.returncode == 1 and "node 'up' (Ceil): target" in run.stderr and "party" not in run.stderr, run.stderr
+
+
+def check_network(folder, model):
+    """Time on a network says whether it was shaped or computed, and no namespace stays behind."""
+    results = folder / "network.json"
+    run = subprocess.run([ROOT / "tools/ds-pi", "run", model, "--framework", "crypten", "--images", folder / "images.npy",
+                          "--network", "50ms,1Gbps", "--json", results], capture_output=True, text=True, check=True)
+    figures = json.loads(results.read_text())["models"][0]
+    assert figures["time"] in ("measured under tc netem", "computed from rounds and bytes") and figures["time"] in run.stdout
+    # Half of the rounds: parties may send without waiting for an answer.
+    assert figures["seconds"] > figures["rounds"] * 0.05 / 2, f"{figures['seconds']} s for {figures['rounds']} rounds of 50 ms"
+    names = subprocess.run(["ip", "netns", "list"], capture_output=True, text=True).stdout if shutil.which("ip") else ""
+    assert "ds-pi-" not in names, f"namespaces are left: {names}"
+    print(f"seconds on a network of 50 ms: {figures['seconds']:.1f}, {figures['time']}")
+
+
 def main():
     ds_opt = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         np.save(folder / "images.npy", strokes(256)[..., None])
         check_refusals(folder)
+        check_unfit(ds_opt, folder)
         for run in RUNS:
             model = check_run(ds_opt, folder, *run)
             if run[0] == "crypten":
                 check_death(folder, model)
+                check_network(folder, model)
     print(f"{len(RUNS)} protocols agree with ONNX Runtime and with the cost reports")
 
 

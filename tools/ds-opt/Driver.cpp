@@ -9,6 +9,7 @@
 #include "../common/ProgressBar.h"
 #include "GateTable.h"
 #include "MainJob.h"
+#include "Opset.h"
 #include "RoundTrip.h"
 #include "Sweep.h"
 #include "deepshare/Exec/Communicator.h"
@@ -181,6 +182,9 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
       return E;
   if (llvm::Error E = drawImages(Options, **M, Context, Images, Log))
     return E;
+  if (Passes)
+    if (llvm::Error E = fitOpset(Options, *M, Log))
+      return E;
   if (Passes)
     if (llvm::Error E = runPasses(Options, *Passes, **M, Context, Log))
       return E;

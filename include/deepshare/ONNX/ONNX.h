@@ -49,6 +49,20 @@ llvm::Expected<std::string> printModelText(const Model &M);
 /// an error that names the node, and so is an opset older than 7. Export writes inferred types as value_info.
 llvm::Error inferShapes(Model &M);
 
+/// The opset of \p Domain that defined operator \p Type as opset \p Version has it; 0 if ONNX knows no such operator
+/// there.
+int64_t operatorSince(llvm::StringRef Type, llvm::StringRef Domain, int64_t Version);
+
+/// A model whose one function is ONNX's own definition of the operator of \p N, in operators of the opset that N's
+/// model imports; null if ONNX does not define the operator by others there. Some definitions depend on the types of
+/// N's inputs, which have to be known then.
+llvm::Expected<std::unique_ptr<Model>> defineOperator(const Node &N);
+
+/// Converts a copy of \p M to \p Version of ONNX's own operators, with the ONNX library's converter. Operators of other
+/// domains and functions stay what they are. An error names the opset at which the converter gives up, and the
+/// operator.
+llvm::Expected<std::unique_ptr<Model>> convertOpset(const Model &M, int64_t Version);
+
 /// Checks the model against the ONNX library's checker: known operators, right arities and attributes.
 llvm::Error checkModel(const Model &M);
 

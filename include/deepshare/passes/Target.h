@@ -40,6 +40,8 @@ struct Target {
   llvm::StringRef Pipeline;
   /// Sorted by domain and type; empty: whatever is an operator of ONNX.
   llvm::ArrayRef<AcceptedOperator> Operators;
+  /// The newest opset that the importer knows; 0: whatever there is. ds-opt converts newer models.
+  int64_t NewestOpset = 0;
   /// Says why the target does not take the model as a whole; empty if it does. May be null.
   std::string (*RefuseModel)(const Model &M) = nullptr;
 };

@@ -9,7 +9,9 @@ import numpy as np
 
 from deepshare_pi import calibrate, frameworks
 from deepshare_pi.images import InputError, read_images, run_plain, write_text
+from deepshare_pi.network import COMPUTED, MEASURED, Namespaces, Unavailable, parse_network
 from deepshare_pi.parties import PartyError
+from deepshare_pi.target_check import check_target
 
 
 def numbers(text):
@@ -34,6 +36,7 @@ def parse(arguments):
     run.add_argument("--count", type=positive, default=1, help="how many images (1)")
     run.add_argument("--batch", type=positive, default=1, help="images at once (1)")
     run.add_argument("--compare", help="the original, for the same target: run beside it")
+    run.add_argument("--network", help="lan, wan or RTT,bandwidth such as 20ms,100Mbps: the time on that network, too")
     run.add_argument("--json", help="write the figures here")
     model = commands.add_parser("calibrate", help="measure costs an element, and write a cost model for ds-opt")
     model.add_argument("-o", dest="output", required=True, help="the cost model's file")
@@ -58,17 +61,33 @@ def show_progress(what):
     return show
 
 
-def run_private(options, model, images):
+def run_private(options, model, images, namespaces=None):
     show = show_progress(Path(model).name)
     if options.framework == "crypten":
-        return frameworks.run_crypten(model, images, options.batch, show)
-    return frameworks.run_spu(model, images, options.batch, options.protocol, options.field, show)
+        return frameworks.run_crypten(model, images, options.batch, show, namespaces)
+    return frameworks.run_spu(model, images, options.batch, options.protocol, options.field, show, namespaces)
 
 
-def summarise(options, model, images, labels):
-    """Runs `model` privately and in the clear; the figures of an image."""
-    plain = run_plain(model, images)
+def run_on_network(options, model, images):
+    """Outputs, runs, and how the seconds of each run on options.network came about (None without one)."""
+    network = options.network
+    if not network:
+        return *run_private(options, model, images), None
+    parties = 2 if options.framework == "crypten" else frameworks.SPU_PROTOCOLS[options.protocol]
+    try:
+        with Namespaces(parties, network) as namespaces:
+            return *run_private(options, model, images, namespaces), MEASURED
+    except Unavailable as reason:
+        print(f"ds-pi: note: no network can be shaped by tc netem here ({reason}): times are {COMPUTED}", file=sys.stderr)
     outputs, runs = run_private(options, model, images)
+    for run in runs:
+        run.seconds += network.seconds(run)
+    return outputs, runs, COMPUTED
+
+
+def summarise(options, model, images, labels, plain):
+    """Runs `model` privately; the figures of an image, beside the outputs in the clear."""
+    outputs, runs, how = run_on_network(options, model, images)
     # The first run of a protocol may hold a set-up; the others say what an image costs.
     usual = runs[1:] or runs
     count = sum(run.images for run in usual)
@@ -89,6 +108,7 @@ def summarise(options, model, images, labels):
         "setup_bytes": runs[0].bytes - sum(run.bytes for run in usual) / len(usual),
         "rounds": max(run.rounds for run in usual),
         "seconds": sum(run.seconds for run in usual) / count,
+        "time": how or "measured over loopback",
         "kinds": kinds,
         "agree": int((answer == plain_answer).sum()),
         "largest_difference": float(np.abs(outputs - plain).max()),
@@ -119,13 +139,22 @@ def print_table(figures):
 
 
 def command_run(options):
+    options.network = parse_network(options.network) if options.network else None
     images, labels = read_images(options.images, options.count, options.mean, options.std)
-    figures = [summarise(options, m, images, labels) for m in (options.compare, options.model) if m]
+    models = [model for model in (options.compare, options.model) if model]
+    plain = [run_plain(model, images) for model in models]
+    for model in models:  # all of them, before the first party starts
+        check_target(model, options.framework)
+    figures = [summarise(options, model, images, labels, p) for model, p in zip(models, plain)]
     protocol = "crypten-64" if options.framework == "crypten" else f"{options.protocol}-{options.field}"
     print(f"{options.framework} ({protocol}), {len(images)} images, {options.batch} at once")
+    if options.network:
+        print(f"seconds on {options.network}: {figures[0]['time']}")
     print_table(figures)
     if options.json:
         result = {"framework": options.framework, "protocol": protocol, "models": figures}
+        if options.network:
+            result["network"] = {"round_trip": options.network.round_trip, "bytes_per_second": options.network.rate}
         write_text(options.json, json.dumps(result, indent=1) + "\n")
 
 

@@ -64,7 +64,7 @@ def main(folder, rank):
     die_with_parent()
     job = json.loads(Path(folder, "job.json").read_text())
     os.environ.update(DISTRIBUTED_BACKEND="gloo", RENDEZVOUS=f"file://{folder}/rendezvous", WORLD_SIZE="2",
-                      RANK=str(rank), GLOO_SOCKET_IFNAME="lo")
+                      RANK=str(rank), GLOO_SOCKET_IFNAME=job["interface"])
     import crypten
     import crypten.communicator
     import torch

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from deepshare_pi.images import InputError
+from deepshare_pi.network import INTERFACE
 from deepshare_pi.parties import run_parties
 
 KINDS = ("linear", "comparison", "mux", "truncation", "other")
@@ -66,13 +67,14 @@ def add_up(parties, share_of_bytes=1.0):
     return {kind: {**entry, "bytes": round(entry["bytes"])} for kind, entry in kinds.items()}
 
 
-def run_crypten(model, images, batch, show):
+def run_crypten(model, images, batch, show, namespaces=None):
     """Outputs and runs of CrypTen with two processes (semi-honest, Beaver triples of its trusted first party)."""
     with job_folder() as folder:
         np.save(folder / "images.npy", images)
-        job = {"model": str(Path(model).resolve()), "batch": batch}
+        interface = INTERFACE if namespaces else "lo"
+        job = {"model": str(Path(model).resolve()), "batch": batch, "interface": interface}
         (folder / "job.json").write_text(json.dumps(job))
-        run_parties("deepshare_pi.crypten_party", folder, 2, progress_of(folder, len(images), show))
+        run_parties("deepshare_pi.crypten_party", folder, 2, progress_of(folder, len(images), show), namespaces)
         results = [json.loads((folder / f"result-{rank}.json").read_text()) for rank in range(2)]
         outputs = np.load(folder / "outputs-0.npy")
     # A party counts what it sends and what it receives.
@@ -112,7 +114,9 @@ def read_spu_profile(log):
     return kinds
 
 
-def free_addresses(count):
+def free_addresses(count, namespaces=None):
+    if namespaces:  # no one else is there
+        return [f"{host}:9000" for host in namespaces.hosts]
     sockets = [socket.socket() for _ in range(count)]
     for s in sockets:
         s.bind(("127.0.0.1", 0))
@@ -133,7 +137,7 @@ def spu_config(protocol, field):
     return config
 
 
-def run_spu_function(function, weights, batches, protocol, field, show):
+def run_spu_function(function, weights, batches, protocol, field, show, namespaces=None):
     """Outputs and runs of the jax function `function(weights, x)` for every x of `batches`, which have one shape. This
     process deals the shares; the parties see nothing else."""
     import spu
@@ -153,8 +157,9 @@ def run_spu_function(function, weights, batches, protocol, field, show):
             deal(folder, f"input-{run}", io, {"x": x}, count)
         (folder / "executable").write_bytes(executable.SerializeToString())
         (folder / "config").write_bytes(config.SerializeToString())
-        (folder / "job.json").write_text(json.dumps({"addresses": free_addresses(count), "runs": len(batches)}))
-        run_parties("deepshare_pi.spu_party", folder, count, progress_of(folder, len(batches), show))
+        job = {"addresses": free_addresses(count, namespaces), "runs": len(batches)}
+        (folder / "job.json").write_text(json.dumps(job))
+        run_parties("deepshare_pi.spu_party", folder, count, progress_of(folder, len(batches), show), namespaces)
         outputs = [pickle.loads((folder / f"outputs-{rank}").read_bytes()) for rank in range(count)]
         seconds = [json.loads((folder / f"seconds-{rank}").read_text()) for rank in range(count)]
         logs = [(folder / f"log-{rank}").read_text(errors="replace") for rank in range(count)]
@@ -175,7 +180,7 @@ def deal(folder, name, io, values, count):
         (folder / f"{name}-{rank}").write_bytes(pickle.dumps({k: s[rank] for k, s in shares.items()}))
 
 
-def run_spu(model, images, batch, protocol, field, show):
+def run_spu(model, images, batch, protocol, field, show, namespaces=None):
     """Outputs and runs of SPU: two or three processes that talk brpc over loopback."""
     from deepshare_pi import spu_adapter
 
@@ -183,4 +188,4 @@ def run_spu(model, images, batch, protocol, field, show):
         raise InputError(f"--batch {batch} does not divide the {len(images)} images, and SPU's programs have one shape")
     program = spu_adapter.load(model, (batch, *images.shape[1:]))
     batches = [images[i : i + batch] for i in range(0, len(images), batch)]
-    return run_spu_function(program.function, program.weights, batches, protocol, field, show)
+    return run_spu_function(program.function, program.weights, batches, protocol, field, show, namespaces)

@@ -1,4 +1,4 @@
-"""Parties as processes of this machine that talk over loopback.
+"""Parties as processes of this machine that talk over loopback, or from namespace to namespace.
 
 Each party is `python -m deepshare_pi.<module> FOLDER RANK`; the folder holds what it is given, and takes its results and
 its log. When one ends before its time the others are ended within a second.
@@ -22,7 +22,7 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
-def run_parties(module, folder, parties, progress=lambda: None):
+def run_parties(module, folder, parties, progress=lambda: None, namespaces=None):
     """Runs `parties` processes to their end. `progress` is called a few times a second."""
     environment = dict(os.environ, OMP_NUM_THREADS="1", PYTHONPATH=os.pathsep.join(sys.path))
     processes = []
@@ -30,6 +30,8 @@ def run_parties(module, folder, parties, progress=lambda: None):
         for rank in range(parties):
             log = open(Path(folder, f"log-{rank}"), "wb")
             command = [sys.executable, "-m", module, str(folder), str(rank)]
+            if namespaces:
+                command = namespaces.command(rank) + command
             processes.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment))
         while any(process.poll() is None for process in processes):
             for rank, process in enumerate(processes):
