@@ -152,8 +152,9 @@ llvm::Error deepshare::drawImages(const DriverOptions &Options, const Model &M, 
     llvm::SmallVector<int64_t, 3> Shape;
     for (const Dim &Size : llvm::drop_begin(*Type->Dims))
       Shape.push_back(Size.size());
-    // As many as repair uses.
-    Images = makeRandomImages(Shape, /*Count=*/1024, Options.Seed);
+    // Of noise there is no "all".
+    uint64_t Count = Options.ImageCount.value_or(0);
+    Images = makeRandomImages(Shape, Count ? Count : DefaultImageCount, Options.Seed);
     Context.Images = Images.get();
     Log << "ds-opt: warning: --calibrate random: the plan and the weights are fitted to noise; give images of the kind "
            "that the network will see where there are any\n";
