@@ -10,6 +10,7 @@
 #include "Images.h"
 #include "RingReport.h"
 
+#include "deepshare/Exec/Guard.h"
 #include "deepshare/Exec/RingExecutor.h"
 #include "deepshare/Support/TextFile.h"
 
@@ -50,7 +51,11 @@ static llvm::Error runInRing(RingExecutor &E, const Graph &G, const RunOptions &
     }
     const at::Tensor &Ring = Outputs->Ring.front(), &Floats = Outputs->Floats.front();
     Report.IsClassifier = isLogits(Floats);
-    addChanges(Ring, Floats, Outputs->Flips, Report);
+    if (llvm::Error E = guarded(Options.Model + ": cannot compare outputs", [&]() -> llvm::Error {
+          addChanges(Ring, Floats, Outputs->Flips, Report);
+          return llvm::Error::success();
+        }))
+      return E;
     if (Report.IsClassifier && Batches->hasClasses()) {
       if (IsFirst)
         Report.Correct.emplace(0, 0);
