@@ -51,7 +51,7 @@ static llvm::Error runInRing(RingExecutor &E, const Graph &G, const RunOptions &
     }
     const at::Tensor &Ring = Outputs->Ring.front(), &Floats = Outputs->Floats.front();
     Report.IsClassifier = isLogits(Floats);
-    if (llvm::Error E = guarded(Options.Model + ": cannot compare outputs", [&] {
+    if (llvm::Error E = guarded(Options.Model + ": cannot compare outputs", [&]() -> llvm::Error {
           addChanges(Ring, Floats, Outputs->Flips, Report);
           return llvm::Error::success();
         }))
