@@ -28,6 +28,7 @@ public:
     if (!Sites)
       return Sites.takeError();
     Options.Seed = Context.Seed;
+    Options.Processes = Context.Processes;
     Options.Progress = [&](uint64_t Done, uint64_t Total) {
       if (Context.Progress)
         Context.Progress("observing gates", Done, Total);

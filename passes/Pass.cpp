@@ -64,6 +64,7 @@ struct Pipeline::Stage {
   PassEffect Effect;
   std::optional<Pipeline> Alias;
 
+  bool runs(llvm::StringRef Pass) const { return Name == Pass || (Alias && Alias->contains(Pass)); }
   llvm::Expected<bool> runPass(Model &M, PassContext &Context, const PipelineOptions &Options);
 };
 
@@ -239,7 +240,12 @@ void Pipeline::add(llvm::StringRef Name, std::unique_ptr<Pass> P, PassEffect Eff
 }
 
 bool Pipeline::contains(llvm::StringRef Name) const {
-  return llvm::any_of(Stages, [&](const Stage &S) { return S.Name == Name || (S.Alias && S.Alias->contains(Name)); });
+  return llvm::any_of(Stages, [&](const Stage &S) { return S.runs(Name); });
+}
+
+void Pipeline::endAfter(llvm::StringRef Name) {
+  while (!Stages.empty() && !Stages.back().runs(Name))
+    Stages.pop_back();
 }
 
 llvm::Expected<Pipeline> Pipeline::parse(llvm::StringRef Text) {

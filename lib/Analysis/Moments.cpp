@@ -6,6 +6,7 @@
 
 #include "Moments.h"
 
+#include "deepshare/Exec/Communicator.h"
 #include "deepshare/Plan/SharePlan.h"
 
 #include "llvm/ADT/STLExtras.h"
@@ -89,6 +90,14 @@ unsigned MomentAccumulator::rows(const Group &G, const Member &M) {
   return (M.End < G.Candidates.size() ? G.Candidates[M.End].FirstRow : G.Rows) - G.Candidates[M.First].FirstRow;
 }
 
+void MomentAccumulator::makeSums(const Group &G, Member &M) const {
+  if (M.Sums.defined())
+    return;
+  int64_t Channels = Sites[M.Site].Channels;
+  M.Sums = at::zeros({2 * Channels, rows(G, M)}, at::kDouble);
+  M.Both = at::zeros({Channels, Channels}, at::kDouble);
+}
+
 /// As many positions of each image as can be paid, but enough for many images to make sums of thousands.
 void MomentAccumulator::chooseSamples() {
   double Needed = 0;
@@ -156,6 +165,9 @@ static void addWeights(const SiteBatch &Site, int64_t Image, MutableArrayRef<flo
     }
 }
 
+/// Where systematic sampling starts: the one draw of a group's batch.
+static double drawStart(std::mt19937_64 &Random) { return std::uniform_real_distribution<double>(0, 1)(Random); }
+
 /// All positions, or G.Samples an image by importance. A tenth of the probability is even, which bounds the factors.
 MomentAccumulator::Samples MomentAccumulator::choose(const Group &G, ArrayRef<SiteBatch> Batch,
                                                      std::mt19937_64 &Random) const {
@@ -182,7 +194,7 @@ MomentAccumulator::Samples MomentAccumulator::choose(const Group &G, ArrayRef<Si
     Total = 0; // sampled evenly: the sums show what is not finite
   // Systematic sampling: one draw for all, then equal steps through the cumulated expectations.
   double Count = double(Images) * G.Samples, Cumulated = 0;
-  double Next = std::uniform_real_distribution<double>(0, 1)(Random);
+  double Next = drawStart(Random);
   for (int64_t I = 0; I < All; ++I) {
     if (I % G.Positions == 0)
       Chosen.FirstOf.push_back(Chosen.Position.size());
@@ -267,10 +279,7 @@ void MomentAccumulator::addGroup(Group &G, const Compared &Inputs, ArrayRef<Site
         M.Open[C] += Open / G.Positions;
       }
     });
-    if (!M.Sums.defined()) {
-      M.Sums = at::zeros({2 * Channels, rows(G, M)}, at::kDouble);
-      M.Both = at::zeros({Channels, Channels}, at::kDouble);
-    }
+    makeSums(G, M);
     M.Sums.add_(at::mm(Weighted, Gates.narrow(0, G.Candidates[M.First].FirstRow, M.Sums.size(1)).t()));
     at::Tensor Own = Gates.narrow(0, G.Candidates[M.Own].FirstRow, Channels);
     M.Both.add_(at::mm(Own * Factors, Own.t()), 1.0 / G.Positions);
@@ -289,9 +298,37 @@ void MomentAccumulator::add(ArrayRef<SiteBatch> Batch, std::mt19937_64 &Random) 
     addGroup(G, Inputs, Batch, Random);
 }
 
+void MomentAccumulator::skip(std::mt19937_64 &Random) const {
+  for (const Group &G : Groups)
+    if (G.Samples < G.Positions)
+      drawStart(Random);
+}
+
 //===----------------------------------------------------------------------===//
 // Results
 //===----------------------------------------------------------------------===//
+
+llvm::Error MomentAccumulator::sum(Communicator &Processes) {
+  auto Add = [&](std::vector<double> &Values) {
+    at::Tensor T = at::from_blob(Values.data(), {int64_t(Values.size())}, at::kDouble);
+    return Processes.sum(T);
+  };
+  for (Group &G : Groups) {
+    for (Candidate &From : G.Candidates)
+      if (llvm::Error E = Add(From.Near))
+        return E;
+    for (Member &M : G.Members) {
+      makeSums(G, M);
+      for (at::Tensor *T : {&M.Sums, &M.Both})
+        if (llvm::Error E = Processes.sum(*T))
+          return E;
+      for (std::vector<double> *Values : {&M.S, &M.R, &M.Open})
+        if (llvm::Error E = Add(*Values))
+          return E;
+    }
+  }
+  return llvm::Error::success();
+}
 
 /// Rows \p Row on and columns \p Column on of \p From, over the number of images.
 static Matrix slice(const at::Tensor &From, int64_t Row, int64_t Rows, int64_t Column, int64_t Columns, double Images) {

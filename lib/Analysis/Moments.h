@@ -25,6 +25,8 @@
 
 namespace deepshare {
 
+class Communicator;
+
 /// What a batch gives for one site: contiguous [B, C, positions].
 struct SiteBatch {
   at::Tensor X;
@@ -44,6 +46,10 @@ public:
   bool fewerCandidates();
   /// Adds a batch; \p Sites as given to the constructor, entries of sites that cannot share are empty.
   void add(llvm::ArrayRef<SiteBatch> Batch, std::mt19937_64 &Random);
+  /// Leaves out a batch that another process adds: later batches are sampled as if it had been added here.
+  void skip(std::mt19937_64 &Random) const;
+  /// After the last batch: adds what the other processes have summed, in all of them.
+  llvm::Error sum(Communicator &Processes);
   /// The moments for each of \p Images images. Call it once: the sums are given up.
   GateStatistics finish(uint64_t Images);
 
@@ -87,6 +93,8 @@ private:
   /// Candidates of \p M, and their rows in the stacked gates.
   static llvm::ArrayRef<Candidate> candidates(const Group &G, const Member &M);
   static unsigned rows(const Group &G, const Member &M);
+  /// Makes room for the sums of \p M, where there is none.
+  void makeSums(const Group &G, Member &M) const;
   void chooseSamples();
 
   Samples choose(const Group &G, llvm::ArrayRef<SiteBatch> Batch, std::mt19937_64 &Random) const;

@@ -8,6 +8,9 @@
 // drawn from the model's own prediction and one backward pass gives g = dL/dy for all sites together; images of a batch
 // do not depend on one another, so that g is each image's own gradient. The weight of an element is g^2.
 //
+// Processes that observe together draw the same images and form the same batches, which they take in turn: what a batch
+// adds to the moments depends on nothing but the batch, and so the sums are those of one process.
+//
 //===----------------------------------------------------------------------===//
 
 #include "deepshare/Analysis/Observation.h"
@@ -15,9 +18,11 @@
 #include "PoolObserver.h"
 
 #include "deepshare/Analysis/CostSteps.h"
+#include "deepshare/Exec/Communicator.h"
 #include "deepshare/Exec/Exec.h"
 #include "deepshare/Exec/Guard.h"
 #include "deepshare/Exec/ImageInput.h"
+#include "deepshare/IR/Fingerprint.h"
 #include "deepshare/Support/Error.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -224,6 +229,27 @@ static double allowedFlops(Model &M) {
   return std::max(Flops, 4e7);
 }
 
+/// What processes that observe together must have in common.
+static std::string identityOf(const Model &M, const ImageSet &Images, const BatchReader &Reader,
+                              const ObservationOptions &Options) {
+  return fmt::format("{} {} {} {} {} {} {} {} {} {} {} {} {}", structureFingerprint(M), Images.size(), Reader.images(),
+                     Reader.batch(), Options.Seed, int(Options.Weight), Options.Temperature, Options.EarlierSites,
+                     Options.OtherSizes, fmt::join(Options.Blocks, ","), Options.AveragePools, Options.Noise,
+                     Options.Memory);
+}
+
+/// Makes the moments of this process's batches those of all processes'.
+static Error addOthers(MomentAccumulator &Moments, llvm::MutableArrayRef<std::optional<PoolObserver>> Pools,
+                       Communicator &Processes) {
+  if (Error Failed = Moments.sum(Processes))
+    return Failed;
+  for (std::optional<PoolObserver> &Pool : Pools)
+    if (Pool)
+      if (Error Failed = Pool->sum(Processes))
+        return Failed;
+  return Error::success();
+}
+
 /// collectStatistics(), which catches what ATen throws.
 static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites, const ImageSet &Images,
                                         const ObservationOptions &Options) {
@@ -256,10 +282,19 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
   if (M.graph().outputs().empty())
     return makeError("the model has no output");
 
+  if (Options.Processes)
+    if (Error Failed = Options.Processes->agree("what to observe", identityOf(M, Images, *Reader, Options)))
+      return Failed;
+
   std::mt19937_64 Random(Options.Seed);
   bool IsWeighted = Options.Weight != Weighting::None;
-  for (uint64_t Done = 0; Done < Reader->images();) {
+  for (uint64_t Done = 0, Number = 0; Done < Reader->images(); ++Number) {
     ArrayRef<uint64_t> Indices = Reader->indices(Done);
+    Done += Indices.size();
+    if (Options.Processes && Number % Options.Processes->size() != Options.Processes->rank()) {
+      Moments.skip(Random);
+      continue;
+    }
     Expected<at::Tensor> Batch = Reader->read(Indices);
     if (!Batch)
       return Batch.takeError();
@@ -325,10 +360,12 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
       SiteBatches[I].Gradient = Gradients[I].reshape(Flat).contiguous();
     }
     Moments.add(SiteBatches, Random);
-    Done += Indices.size();
     if (Options.Progress)
       Options.Progress(Done, Reader->images());
   }
+  if (Options.Processes)
+    if (Error Failed = addOthers(Moments, Pools, *Options.Processes))
+      return Failed;
   GateStatistics Statistics = Moments.finish(Reader->images());
   for (unsigned I = 0; I < Sites.size(); ++I)
     if (Pools[I])

@@ -7,6 +7,7 @@
 #include "PoolObserver.h"
 
 #include "deepshare/Analysis/AveragePool.h"
+#include "deepshare/Exec/Communicator.h"
 #include "deepshare/Exec/Exec.h"
 
 #include <ATen/ATen.h>
@@ -37,6 +38,8 @@ llvm::Error PoolObserver::add(const at::Tensor &X, const at::Tensor &Max, const 
   Sums += at::stack({PerChannel(WM * M), PerChannel(WM * A), PerChannel(WA * A)});
   return llvm::Error::success();
 }
+
+llvm::Error PoolObserver::sum(Communicator &Processes) { return Processes.sum(Sums); }
 
 PoolMoments PoolObserver::finish(uint64_t Images) const {
   at::Tensor Each = Sums / double(Images);

@@ -16,6 +16,8 @@
 
 namespace deepshare {
 
+class Communicator;
+
 /// Accumulates the moments of one MaxPool with the average of its windows.
 class PoolObserver {
 public:
@@ -25,6 +27,8 @@ public:
   /// Adds a batch: the pool's input, its output, and the gradient there (undefined: weight 1). Error if lib/Exec cannot
   /// compute the average.
   llvm::Error add(const at::Tensor &X, const at::Tensor &Max, const at::Tensor &Gradient);
+  /// After the last batch: adds what the other processes have summed, in all of them.
+  llvm::Error sum(Communicator &Processes);
   /// The moments for each of \p Images images.
   PoolMoments finish(uint64_t Images) const;
 

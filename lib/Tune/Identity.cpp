@@ -6,8 +6,8 @@
 
 #include "Identity.h"
 
+#include "deepshare/Exec/Communicator.h"
 #include "deepshare/IR/Fingerprint.h"
-#include "deepshare/Tune/Communicator.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/SHA256.h"

@@ -13,9 +13,9 @@
 #include "TrainingCheck.h"
 
 #include "deepshare/Data/BatchLoader.h"
+#include "deepshare/Exec/Communicator.h"
 #include "deepshare/Exec/Device.h"
 #include "deepshare/Exec/Guard.h"
-#include "deepshare/Tune/Communicator.h"
 
 #include "llvm/Support/FileSystem.h"
 

@@ -72,6 +72,21 @@ TEST_F(PassTest, ReportsWhetherAnyPassChangedTheModel) {
   EXPECT_EQ(run(), "changed");
 }
 
+TEST_F(PassTest, EndsAfterTheLastOfAName) {
+  std::string Ran;
+  for (const char *Name : {"a", "b", "a", "c"})
+    add(Name, [&Ran, Name](Model &) {
+      Ran += Name;
+      return false;
+    });
+  P.endAfter("a");
+  run();
+  EXPECT_EQ(Ran, "aba");
+  P.endAfter("c");
+  EXPECT_EQ(run(), "unchanged");
+  EXPECT_EQ(Ran, "aba");
+}
+
 TEST_F(PassTest, NamesThePassThatFailed) {
   add("fine", [](Model &) { return false; });
   add("unlucky", [](Model &) { return llvm::createStringError("no luck"); });

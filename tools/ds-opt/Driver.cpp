@@ -11,6 +11,7 @@
 #include "MainJob.h"
 #include "RoundTrip.h"
 #include "Sweep.h"
+#include "deepshare/Exec/Communicator.h"
 #include "deepshare/IR/Verifier.h"
 #include "deepshare/ONNX/ONNX.h"
 #include "deepshare/Support/Error.h"
@@ -76,6 +77,17 @@ static void printSummary(const ValidationSummary &Summary, llvm::raw_ostream &Lo
   Log << '\n';
 }
 
+/// The job of every process but the first: to observe with it. What comes after, files and words are the first one's.
+static llvm::Error observeAlong(const DriverOptions &Options, Pipeline &Passes, PassContext &Context) {
+  llvm::Expected<std::unique_ptr<Model>> M = readModel(Options.Input);
+  if (!M)
+    return M.takeError();
+  Passes.endAfter("observe-gates");
+  if (llvm::Expected<bool> Changed = Passes.run(**M, Context); !Changed)
+    return makeError(inputNames(Options) + ": " + llvm::toString(Changed.takeError()));
+  return llvm::Error::success();
+}
+
 static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Model &M, PassContext &Context,
                              llvm::raw_ostream &Log) {
   ProgressBar Progress;
@@ -121,6 +133,7 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
   std::optional<Pipeline> Passes;
   PassContext Context;
   std::unique_ptr<ImageSet> Images;
+  std::unique_ptr<Communicator> Processes;
   if (std::string Text = pipelineFor(Options); !Text.empty()) {
     llvm::Expected<Pipeline> Parsed = Pipeline::parse(Text);
     if (!Parsed)
@@ -131,8 +144,15 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
            {std::pair("save-plan", &Options.SavePlan), {"report", &Options.Report}, {"remarks", &Options.Remarks}})
         if (!Value->empty())
           return makeError(llvm::Twine("--") + Flag + ": there is no plan: no pass of '" + Text + "' is plan-gates");
+    // Before files are opened, so that one which cannot be ends all processes.
+    if (Passes->contains("observe-gates"))
+      if (llvm::Error E = Communicator::fromEnvironment().moveInto(Processes))
+        return E;
+    Context.Processes = Processes.get();
     if (llvm::Error E = fillContext(Options, Context, Images))
       return E;
+    if (Processes && Processes->rank() != 0)
+      return observeAlong(Options, *Passes, Context);
   }
   if (llvm::Error E = checkOutputs(Options))
     return E;

@@ -14,7 +14,8 @@
 namespace deepshare {
 
 /// Does what \p Options ask for. Tables and models without a file go to \p Out, remarks to \p Log. On an error no file
-/// has been written but the reproducer.
+/// has been written but the reproducer. Of processes that observe together (Communicator.h) the first does all the
+/// rest.
 llvm::Error runDriver(const DriverOptions &Options, llvm::raw_ostream &Out, llvm::raw_ostream &Log);
 
 } // namespace deepshare

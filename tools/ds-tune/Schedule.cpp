@@ -6,8 +6,8 @@
 
 #include "Schedule.h"
 
+#include "deepshare/Exec/Communicator.h"
 #include "deepshare/ONNX/ONNX.h"
-#include "deepshare/Tune/Communicator.h"
 #include "deepshare/Tune/Transfer.h"
 #include "deepshare/passes/Pass.h"
 
@@ -102,6 +102,7 @@ private:
     PassContext Context;
     Context.Images = &Images;
     Context.Seed = Options.Training.Seed;
+    Context.Processes = Options.Training.Processes;
     Context.Progress = Report.Planning;
     Context.Cost = Cost;
     std::string Text = fmt::format("observe-gates,plan-gates{{budget='{}' strategy='{}'}},share-gates",
@@ -121,7 +122,9 @@ private:
         return E;
     Result.Plan = std::move(*Context.Plan);
     Result.Plan.Note = note(Stage);
-    return llvm::Error::success();
+    // Each process plans by itself from what all observed; the gradients that they add up must be of one model.
+    return Options.Training.Processes ? Options.Training.Processes->agree("the plan", printSharePlan(Result.Plan))
+                                      : llvm::Error::success();
   }
 
   llvm::Error train(size_t Stage) {

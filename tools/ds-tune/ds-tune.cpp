@@ -10,9 +10,9 @@
 
 #include "../common/ProgressBar.h"
 
+#include "deepshare/Exec/Communicator.h"
 #include "deepshare/Exec/Exec.h"
 #include "deepshare/ONNX/ONNX.h"
-#include "deepshare/Tune/Communicator.h"
 #include "deepshare/Tune/Training.h"
 
 #include "llvm/Support/FileSystem.h"

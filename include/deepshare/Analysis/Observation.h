@@ -22,6 +22,8 @@
 
 namespace deepshare {
 
+class Communicator;
+
 /// What the weight w of the moments is: how much an error at one element of a gate's output matters.
 enum class Weighting {
   Auto,           ///< Classification for outputs [N,K], Pixels for [N,K,H,W] (K > 1), Regression for others
@@ -55,12 +57,16 @@ struct ObservationOptions {
   /// smaller, and gates of the sites that are farthest from a channel's own are left out, until it holds; an error
   /// states what is needed if that is not enough.
   uint64_t Memory = uint64_t(2) << 30;
-  /// Called after each batch with the images done and the images in all; may be empty.
+  /// Processes that observe together: each runs its share of the batches, and all get the moments of all. Null: this
+  /// one runs them all. To be called by all of them with the same model, images and options.
+  Communicator *Processes = nullptr;
+  /// Called after each batch of this process with the images done and the images in all; may be empty.
   std::function<void(uint64_t, uint64_t)> Progress;
 };
 
 /// Runs \p M's main graph on images and returns the moments of every shareable site of \p Sites (those of the main
-/// graph; the others get empty entries), which are findGateSites(M)'s. Equal for equal arguments on one machine.
+/// graph; the others get empty entries), which are findGateSites(M)'s. Equal for equal arguments on one machine; with
+/// several processes within the rounding of sums of doubles.
 /// Errors: an operator that lib/Exec cannot run, more than one graph input, images of another shape than the input's.
 llvm::Expected<GateStatistics> collectStatistics(const Model &M, llvm::ArrayRef<GateSite> Sites, const ImageSet &Images,
                                                  const ObservationOptions &Options);

@@ -29,11 +29,15 @@
 
 namespace deepshare {
 
+class Communicator;
+
 /// What passes hand to each other, and what the driver hands to them.
 struct PassContext {
   /// Calibration images, if the user gave any.
   const ImageSet *Images = nullptr;
   uint64_t Seed = 0;
+  /// Processes that run `observe-gates` together, each on its share of the images; null: this one alone.
+  Communicator *Processes = nullptr;
   CostModel Cost;
   /// Outcomes are to say what else each channel could do (PlannerOptions::Explain).
   bool Explain = false;
@@ -168,6 +172,9 @@ public:
 
   /// True if a pass of this name runs.
   bool contains(llvm::StringRef Name) const;
+
+  /// Leaves out what comes after the last pass of this name: everything, if there is none.
+  void endAfter(llvm::StringRef Name);
 
   /// Runs the passes in order; returns whether one of them changed the model. Errors name the pass.
   llvm::Expected<bool> run(Model &M, PassContext &Context, const PipelineOptions &Options = {});

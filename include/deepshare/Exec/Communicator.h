@@ -1,12 +1,13 @@
-//===- Communicator.h - processes that train together -----------*- C++ -*-===//
+//===- Communicator.h - processes that work together ------------*- C++ -*-===//
 //
 // Part of DeepShare, under the Apache License 2.0. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef DEEPSHARE_TUNE_COMMUNICATOR_H
-#define DEEPSHARE_TUNE_COMMUNICATOR_H
+#ifndef DEEPSHARE_EXEC_COMMUNICATOR_H
+#define DEEPSHARE_EXEC_COMMUNICATOR_H
 
+#include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
 
 #include <ATen/core/Tensor.h>
@@ -26,8 +27,12 @@ public:
 
   unsigned rank() const;
   unsigned size() const;
-  /// Replaces \p T by its sum over all processes, which call this in the same order.
+  /// Replaces \p T by its sum over all processes, which call this in the same order. The same bits in all of them. An
+  /// error if one of them has ended.
   llvm::Error sum(at::Tensor &T);
+  /// An error unless \p Text is the same in all processes, which call this in the same order. \p What says in messages
+  /// what must be the same.
+  llvm::Error agree(llvm::StringRef What, llvm::StringRef Text);
 
 private:
   struct Impl;
@@ -37,4 +42,4 @@ private:
 
 } // namespace deepshare
 
-#endif // DEEPSHARE_TUNE_COMMUNICATOR_H
+#endif // DEEPSHARE_EXEC_COMMUNICATOR_H

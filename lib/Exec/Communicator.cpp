@@ -1,16 +1,18 @@
-//===- Communicator.cpp - processes that train together -------------------===//
+//===- Communicator.cpp - processes that work together --------------------===//
 //
 // Part of DeepShare, under the Apache License 2.0. See LICENSE.
 //
 //===----------------------------------------------------------------------===//
 
-#include "deepshare/Tune/Communicator.h"
+#include "deepshare/Exec/Communicator.h"
 
 #include "deepshare/Exec/Guard.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/Process.h"
+#include "llvm/Support/xxhash.h"
 
+#include <ATen/ATen.h>
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 
@@ -80,11 +82,24 @@ llvm::Expected<std::unique_ptr<Communicator>> Communicator::fromEnvironment() {
 }
 
 llvm::Error Communicator::sum(at::Tensor &T) {
-  return guarded("the other processes", [&]() -> llvm::Error {
+  return guarded("another process has ended or is out of reach", [&]() -> llvm::Error {
     at::Tensor OnCPU = T.to(at::kCPU).contiguous();
     std::vector<at::Tensor> Tensors{OnCPU};
     I->Group->allreduce(Tensors)->wait();
     T.copy_(OnCPU);
     return llvm::Error::success();
   });
+}
+
+llvm::Error Communicator::agree(llvm::StringRef What, llvm::StringRef Text) {
+  // Each process fills in its own place.
+  auto Own = static_cast<int64_t>(llvm::xxh3_64bits(Text));
+  at::Tensor Hashes = at::zeros({int64_t(size())}, at::kLong);
+  Hashes[rank()] = Own;
+  if (llvm::Error E = sum(Hashes))
+    return E;
+  if (Hashes.eq(Own).all().item<bool>())
+    return llvm::Error::success();
+  return llvm::createStringError(llvm::inconvertibleErrorCode(),
+                                 "processes do not agree on " + What + ": give them the same files and options");
 }
