@@ -23,8 +23,15 @@ def convert(name):
         # A converter's labels and dictionaries beside the probabilities are no numbers to compare.
         model = to_onnx(network, x[:1], target_opset=17, options={"zipmap": False})
         del model.graph.output[0]
+        needed, kept = {model.graph.output[0].name}, []
+        for node in reversed(model.graph.node):
+            if needed & set(node.output):
+                needed |= set(node.input)
+                kept.insert(0, node)
+        del model.graph.node[:]
+        model.graph.node.extend(kept)
         return model
-    return to_onnx(MLPRegressor(**options).fit(x, np.abs(x[:, :3])), x[:1], target_opset=17)
+    return to_onnx(MLPRegressor(**options).fit(x, np.abs(x[:, :3]).sum(1)), x[:1], target_opset=17)
 
 
 def main() -> int:
