@@ -8,7 +8,7 @@
 //
 // For every dense initialiser of integers or booleans that no caller overrides: indices, shapes, pads, axes, which are
 // part of the architecture. CrypTen takes every initialiser for a weight to be encrypted, and can encrypt
-// floating-point numbers only. Floating-point initialisers stay.
+// floating-point numbers only. Floating-point initialisers stay, but for the bounds of Clip: CrypTen's takes numbers.
 //
 // One node for each initialiser, at the head of the graph. Bit-exact.
 //
@@ -31,7 +31,7 @@ public:
     llvm::SmallVector<Value *> All(G.initializers());
     for (Value *Init : All) {
       const Tensor *T = Init->constant();
-      if (!T || Init->isGraphInput() || Init->isGraphOutput() || isWeightType(T->elementType()))
+      if (!T || Init->isGraphInput() || Init->isGraphOutput() || (isWeightType(T->elementType()) && !isBound(*Init)))
         continue;
       std::string Name = Init->name().str();
       Value *Node = insertConstant(G, G.begin(), *T, Name);
@@ -49,6 +49,11 @@ private:
   static bool isWeightType(ElementType Type) {
     return Type == ElementType::Float32 || Type == ElementType::Float64 || Type == ElementType::Float16 ||
            Type == ElementType::BFloat16;
+  }
+
+  /// True if nothing but Clip uses \p V, as least or greatest value.
+  static bool isBound(const Value &V) {
+    return V.hasUses() && llvm::all_of(V.uses(), [](const Use &U) { return U.User->is("Clip") && U.Index > 0; });
   }
 
   uint64_t Moved = 0;
