@@ -331,7 +331,8 @@ TEST(Observation, AllOutputsGiveWeights) {
                        "w = Constant<value = float[2,2] {1, -1, 0.5, 2}>() v = Neg(x) " + Body);
     std::vector<double> Sums;
     for (const SiteMoments &Site : collect(S, Noise(40, {2}), {}).Sites)
-      Sums.push_back(Site.S[0]);
+      if (!Site.S.empty()) // of an ArgMax, which is only counted
+        Sums.push_back(Site.S[0]);
     return Sums;
   };
   std::vector<double> Both = Loss("int64[N,1] i, float[N,2] z, float[N,2] b"), One = Loss("float[N,2] z, int64[N,1] i");
