@@ -135,6 +135,7 @@ private:
             To.Value = cloneSubgraph(*Payload, ParentNode);
           } else if constexpr (std::is_same_v<T, std::vector<std::unique_ptr<Graph>>>) {
             std::vector<std::unique_ptr<Graph>> Graphs;
+            Graphs.reserve(Payload.size());
             for (const std::unique_ptr<Graph> &G : Payload)
               Graphs.push_back(cloneSubgraph(*G, ParentNode));
             To.Value = std::move(Graphs);
