@@ -78,9 +78,26 @@ static void printSummary(const ValidationSummary &Summary, llvm::raw_ostream &Lo
   Log << '\n';
 }
 
-/// The job of every process but the first: to observe with it. What comes after, files and words are the first one's.
-static llvm::Error observeAlong(const DriverOptions &Options, Pipeline &Passes, PassContext &Context) {
+/// Reads the model, with the images and in the opset that its job needs.
+static llvm::Expected<std::unique_ptr<Model>> readInput(const DriverOptions &Options, PassContext &Context,
+                                                        std::unique_ptr<ImageSet> &Images, llvm::raw_ostream &Log) {
   llvm::Expected<std::unique_ptr<Model>> M = readModel(Options.Input);
+  if (!M)
+    return M.takeError();
+  if (Options.VerifyRoundTrip)
+    if (llvm::Error E = checkRoundTrip(**M))
+      return E;
+  if (llvm::Error E = drawImages(Options, **M, Context, Images, Log))
+    return E;
+  if (llvm::Error E = fitOpset(Options, *M, Log))
+    return E;
+  return M;
+}
+
+/// The job of every process but the first: to observe with it. What comes after, files and words are the first one's.
+static llvm::Error observeAlong(const DriverOptions &Options, Pipeline &Passes, PassContext &Context,
+                                std::unique_ptr<ImageSet> &Images) {
+  llvm::Expected<std::unique_ptr<Model>> M = readInput(Options, Context, Images, llvm::nulls());
   if (!M)
     return M.takeError();
   Passes.endAfter("observe-gates");
@@ -169,22 +186,14 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
     if (llvm::Error E = fillContext(Options, Context, Images))
       return E;
     if (Processes && Processes->rank() != 0)
-      return observeAlong(Options, *Passes, Context);
+      return observeAlong(Options, *Passes, Context, Images);
   }
   if (llvm::Error E = checkOutputs(Options))
     return E;
 
-  llvm::Expected<std::unique_ptr<Model>> M = readModel(Options.Input);
+  llvm::Expected<std::unique_ptr<Model>> M = readInput(Options, Context, Images, Log);
   if (!M)
     return M.takeError();
-  if (Options.VerifyRoundTrip)
-    if (llvm::Error E = checkRoundTrip(**M))
-      return E;
-  if (llvm::Error E = drawImages(Options, **M, Context, Images, Log))
-    return E;
-  if (Passes)
-    if (llvm::Error E = fitOpset(Options, *M, Log))
-      return E;
   if (Passes)
     if (llvm::Error E = runPasses(Options, *Passes, **M, Context, Log))
       return E;
