@@ -31,7 +31,7 @@ public:
     llvm::SmallVector<Value *> All(G.initializers());
     for (Value *Init : All) {
       const Tensor *T = Init->constant();
-      if (!T || Init->isGraphInput() || Init->isGraphOutput() || (isWeightType(T->elementType()) && !isBound(*Init)))
+      if (!T || Init->isGraphInput() || Init->isGraphOutput() || (isFloatingPoint(T->elementType()) && !isBound(*Init)))
         continue;
       std::string Name = Init->name().str();
       Value *Node = insertConstant(G, G.begin(), *T, Name);
@@ -46,11 +46,6 @@ public:
   PassStatistics statistics() const override { return {{"initialisers made nodes", Moved}}; }
 
 private:
-  static bool isWeightType(ElementType Type) {
-    return Type == ElementType::Float32 || Type == ElementType::Float64 || Type == ElementType::Float16 ||
-           Type == ElementType::BFloat16;
-  }
-
   /// True if nothing but Clip uses \p V, as least or greatest value.
   static bool isBound(const Value &V) {
     return V.hasUses() && llvm::all_of(V.uses(), [](const Use &U) { return U.User->is("Clip") && U.Index > 0; });

@@ -26,11 +26,10 @@
 #include "ConstantNode.h"
 #include "Inlining.h"
 
+#include "deepshare/IR/Cloner.h"
 #include "deepshare/ONNX/ONNX.h"
 #include "deepshare/Support/Error.h"
 #include "deepshare/passes/Target.h"
-
-#include "llvm/ADT/DenseMap.h"
 
 #include <fmt/format.h>
 
@@ -107,33 +106,16 @@ private:
     To->opsets() = {From.opsets().begin(), From.opsets().end()};
     Graph &G = To->graph();
     G.setName("alone");
-    llvm::DenseMap<const Value *, Value *> Copies;
-    llvm::SmallVector<Value *> Inputs;
-    for (const Value *Input : N.inputs()) {
-      Value *&Copy = Copies[Input];
-      if (Input && !Copy) {
+    Cloner Copies(*To);
+    for (const Value *Input : N.inputs())
+      if (Input && !Copies.lookup(Input)) {
         const Tensor *Constant = constantTensor(Input);
-        Copy = Constant ? G.addInitializer(Input->name(), *Constant) : G.addInput(Input->name(), Input->type());
+        Copies.map(Input,
+                   Constant ? G.addInitializer(Input->name(), *Constant) : G.addInput(Input->name(), Input->type()));
       }
-      Inputs.push_back(Copy);
-    }
-    Node *Copy = G.insertNode(G.end(), N.opType(), Inputs, N.domain());
-    Copy->setName(N.name());
-    for (const Attribute &A : N.attributes())
-      std::visit(
-          [&](const auto &Payload) {
-            using PayloadT = std::decay_t<decltype(Payload)>;
-            // The node has no subgraphs.
-            if constexpr (!std::is_same_v<PayloadT, std::unique_ptr<Graph>> &&
-                          !std::is_same_v<PayloadT, std::vector<std::unique_ptr<Graph>>>)
-              Copy->addAttribute({A.Name, Payload, A.Unmodelled});
-          },
-          A.Value);
-    for (const Value *Output : N.outputs()) {
-      Value *New = Copy->addOutput(Output->name(), Output->type());
+    for (Value *Output : Copies.cloneNode(N, G, G.end())->outputs())
       if (!Output->name().empty())
-        G.addOutput(New);
-    }
+        G.addOutput(Output);
     return To;
   }
 

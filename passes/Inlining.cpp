@@ -6,9 +6,9 @@
 
 #include "Inlining.h"
 
+#include "deepshare/IR/Cloner.h"
 #include "deepshare/ONNX/ONNX.h"
 
-#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringSet.h"
 
@@ -67,20 +67,23 @@ std::string deepshare::refuseInlining(const Node &Caller, const Function &F) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-class Inliner {
+class Inliner : private Cloner {
 public:
   Inliner(Node &Caller, const Function &F)
-      : Caller(Caller), F(F), M(Caller.parent()->model()), Stem(Caller.displayName().str()) {}
+      : Cloner(Caller.parent()->model()), Caller(Caller), F(F), M(Caller.parent()->model()),
+        Stem(Caller.displayName().str()) {}
 
   Graph::iterator run() {
     for (auto [Index, Input] : llvm::enumerate(F.Body->inputs()))
-      Copies[Input] = Caller.input(Index);
+      map(Input, Caller.input(Index));
     Graph &G = *Caller.parent();
     Graph::iterator Place = Graph::iteratorTo(&Caller);
     bool IsFirst = Place == G.begin();
     Graph::iterator Previous = IsFirst ? Place : std::prev(Place);
     for (const Node &N : *F.Body)
       cloneNode(N, G, Place);
+    llvm::StringSet<> Used;
+    F.Body->walk([&](const Node &N) { Used.insert(N.domain()); });
     for (const OpsetImport &Import : F.Opsets)
       if (Used.contains(Import.Domain))
         M.addOpset(Import.Domain, Import.Version);
@@ -92,88 +95,33 @@ public:
   }
 
 private:
-  void cloneNode(const Node &From, Graph &To, Graph::iterator Before) {
-    llvm::SmallVector<Value *, 4> Inputs;
-    for (Value *Input : From.inputs())
-      Inputs.push_back(Input ? Copies.lookup(Input) : nullptr);
-    Node *Copy = To.insertNode(Before, From.opType(), Inputs, From.domain());
-    Used.insert(From.domain());
-    if (!From.name().empty())
-      Copy->setName(Stem + "_" + From.name().str());
-    Copy->setOverload(From.overload());
-    Copy->setUnmodelled(From.unmodelled().str());
-    for (const Attribute &A : From.attributes())
-      if (const auto *Reference = std::get_if<AttributeReference>(&A.Value)) {
-        if (const Attribute *Meant = resolve(Reference->Name))
-          Copy->addAttribute(cloneAttribute(*Meant, A.Name, Copy));
-      } else {
-        Copy->addAttribute(cloneAttribute(A, A.Name, Copy));
-      }
-    for (Value *Output : From.outputs()) {
-      // What an exporter knows of types in a body may hold for some callers only: they are inferred anew.
-      Value *New = Copy->addOutput(Output->name().empty() ? "" : unique(*Output));
-      if (&To != Caller.parent())
-        New->setType(Output->type());
-      Copies[Output] = New;
-    }
+  std::string nameOf(const Value &From) override {
+    // An output that is left out has no name.
+    return From.name().empty() ? "" : M.uniqueName(Stem + "_" + From.name());
   }
+  std::string nameOf(const Node &From) override { return From.name().empty() ? "" : Stem + "_" + From.name().str(); }
 
-  /// The attribute of the caller, or the function's default; null if there is neither.
-  const Attribute *resolve(llvm::StringRef Name) const {
-    if (const Attribute *Given = Caller.attribute(Name))
-      return Given;
-    auto Default = llvm::find_if(F.AttributeDefaults, [&](const Attribute &A) { return A.Name == Name; });
-    return Default == F.AttributeDefaults.end() ? nullptr : &*Default;
-  }
-
-  Attribute cloneAttribute(const Attribute &From, llvm::StringRef Name, Node *ParentNode) {
-    Attribute To{Name.str(), {}, From.Unmodelled};
-    std::visit(
-        [&](const auto &Payload) {
-          using T = std::decay_t<decltype(Payload)>;
-          if constexpr (std::is_same_v<T, std::unique_ptr<Graph>>) {
-            To.Value = cloneSubgraph(*Payload, ParentNode);
-          } else if constexpr (std::is_same_v<T, std::vector<std::unique_ptr<Graph>>>) {
-            std::vector<std::unique_ptr<Graph>> Graphs;
-            Graphs.reserve(Payload.size());
-            for (const std::unique_ptr<Graph> &G : Payload)
-              Graphs.push_back(cloneSubgraph(*G, ParentNode));
-            To.Value = std::move(Graphs);
-          } else {
-            To.Value = Payload;
-          }
-        },
-        From.Value);
-    return To;
+  void describe(const Value &From, Value &To) override {
+    // What an exporter knows of types in a body may hold for some callers only: they are inferred anew.
+    if (To.parent() != Caller.parent())
+      To.setType(From.type());
+    if (To.isInitializer())
+      To.setUnmodelled(From.unmodelled().str());
   }
 
   /// Fields that we do not model are left behind: they speak of values by the names of the function.
-  std::unique_ptr<Graph> cloneSubgraph(const Graph &From, Node *ParentNode) {
-    auto To = std::make_unique<Graph>(M, ParentNode);
-    To->setName(From.name());
-    for (Value *Input : From.inputs())
-      Copies[Input] = To->addInput(unique(*Input), Input->type());
-    for (Value *Init : From.initializers()) {
-      if (Init->isGraphInput()) {
-        To->setDefault(Copies[Init], *Init->initializer());
-        Copies[Init]->setOverridable(Init->isOverridable());
-        continue;
-      }
-      Value *Copy = To->addOpaqueInitializer(unique(*Init));
-      if (Init->initializer())
-        Copy->setInitializer(*Init->initializer());
-      Copy->setType(Init->type());
-      Copy->setUnmodelled(Init->unmodelled().str());
-      Copies[Init] = Copy;
-    }
-    for (const Node &N : From)
-      cloneNode(N, *To, To->end());
-    for (Value *Output : From.outputs())
-      To->addOutput(Copies.lookup(Output));
-    return To;
-  }
+  std::string unmodelledOf(const Graph &) override { return ""; }
 
-  std::string unique(const Value &V) { return M.uniqueName(Stem + "_" + V.name()); }
+  /// For a reference: the attribute of the caller, or the function's default; null if there is neither.
+  const Attribute *resolve(const Attribute &A) override {
+    const auto *Reference = std::get_if<AttributeReference>(&A.Value);
+    if (!Reference)
+      return &A;
+    if (const Attribute *Given = Caller.attribute(Reference->Name))
+      return Given;
+    auto Default = llvm::find_if(F.AttributeDefaults, [&](const Attribute &D) { return D.Name == Reference->Name; });
+    return Default == F.AttributeDefaults.end() ? nullptr : &*Default;
+  }
 
   /// Makes the copy's results the values that the caller's outputs were.
   void replaceOutputs(Graph &G, Graph::iterator Place) {
@@ -182,7 +130,7 @@ private:
       Value *Old = Caller.output(Index);
       if (Old->name().empty())
         continue;
-      Value *New = Copies.lookup(F.Body->outputs()[Index]);
+      Value *New = lookup(F.Body->outputs()[Index]);
       // What the function hands on, or returns twice, cannot have the output's name.
       bool IsOwn = New && New->producer() && !llvm::is_contained(F.Body->inputs(), F.Body->outputs()[Index]);
       if (!IsOwn || !Taken.insert(New).second)
@@ -198,11 +146,7 @@ private:
   const Function &F;
   Model &M;
   std::string Stem;
-  /// Of the body's values; null for an input that the caller leaves out.
-  llvm::DenseMap<const Value *, Value *> Copies;
   std::vector<std::pair<Value *, std::string>> Renamed;
-  /// Domains of the body's operators.
-  llvm::StringSet<> Used;
 };
 } // namespace
 

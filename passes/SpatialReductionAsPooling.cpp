@@ -42,15 +42,10 @@ public:
   PassStatistics statistics() const override { return {{"reductions made pooling", Changed}}; }
 
 private:
-  static bool isFloat(ElementType Type) {
-    return Type == ElementType::Float32 || Type == ElementType::Float16 || Type == ElementType::Float64 ||
-           Type == ElementType::BFloat16;
-  }
-
   static bool isSpatial(const Node &N) {
     const std::optional<TensorType> &Type = N.input(0)->type();
     // Of integers there is no pooling.
-    int64_t Rank = Type && isFloat(Type->Element) ? Type->rank().value_or(0) : 0;
+    int64_t Rank = Type && isFloatingPoint(Type->Element) ? Type->rank().value_or(0) : 0;
     std::vector<int64_t> Axes = constantIntegers(N.input(1)).value_or(N.intsAttribute("axes"));
     for (int64_t &Axis : Axes)
       Axis += Axis < 0 ? Rank : 0;

@@ -138,17 +138,7 @@ bool SiteFinder::isSecretFloat(const Value *V) const {
     return false;
   // An unknown type is looked at again when the site is made, which reports it.
   const TensorType *Type = typeOf(V);
-  if (!Type)
-    return true;
-  switch (Type->Element) {
-  case ElementType::Float32:
-  case ElementType::Float16:
-  case ElementType::Float64:
-  case ElementType::BFloat16:
-    return true;
-  default:
-    return false;
-  }
+  return !Type || isFloatingPoint(Type->Element);
 }
 
 //===----------------------------------------------------------------------===//

@@ -28,17 +28,7 @@ using llvm::StringRef;
 static bool isSecret(const Value *V) {
   if (isConstant(V))
     return false;
-  if (!V->type())
-    return true;
-  switch (V->type()->Element) {
-  case ElementType::Float32:
-  case ElementType::Float16:
-  case ElementType::Float64:
-  case ElementType::BFloat16:
-    return true;
-  default:
-    return false;
-  }
+  return !V->type() || isFloatingPoint(V->type()->Element);
 }
 
 /// What the report calls the operator of \p N; empty if it is priced, or free.

@@ -6,7 +6,7 @@
 
 #include "deepshare/IR/Model.h"
 
-#include "llvm/ADT/DenseMap.h"
+#include "deepshare/IR/Cloner.h"
 
 using namespace deepshare;
 
@@ -45,91 +45,6 @@ std::string Model::uniqueName(const llvm::Twine &Base) {
     Candidate = Stem + "_" + std::to_string(++NextSuffix[Stem]);
   return Candidate;
 }
-
-//===----------------------------------------------------------------------===//
-// Cloning
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// Copies graphs into another model; remembers what became of each value, so that subgraphs find outer values.
-class Cloner {
-public:
-  explicit Cloner(Model &Into) : Into(Into) {}
-
-  void cloneGraph(const Graph &From, Graph &To) {
-    To.setName(From.name());
-    To.setUnmodelled(From.unmodelled().str());
-    for (Value *Input : From.inputs())
-      copyValue(*Input, *To.addInput(Input->name(), Input->type()));
-    for (Value *Init : From.initializers()) {
-      if (Init->isGraphInput())
-        To.setDefault(Copies[Init], *Init->initializer());
-      else {
-        Value *Copy = To.addOpaqueInitializer(Init->name());
-        if (Init->initializer())
-          Copy->setInitializer(*Init->initializer());
-        copyValue(*Init, *Copy);
-      }
-      Copies[Init]->setOverridable(Init->isOverridable());
-    }
-    for (const Node &N : From)
-      cloneNode(N, To);
-    for (Value *Output : From.outputs())
-      To.addOutput(Copies.lookup(Output));
-  }
-
-  Attribute cloneAttribute(const Attribute &From, Node *ParentNode) {
-    Attribute To{From.Name, {}, From.Unmodelled};
-    std::visit(
-        [&](const auto &Payload) {
-          using T = std::decay_t<decltype(Payload)>;
-          if constexpr (std::is_same_v<T, std::unique_ptr<Graph>>) {
-            To.Value = cloneSubgraph(*Payload, ParentNode);
-          } else if constexpr (std::is_same_v<T, std::vector<std::unique_ptr<Graph>>>) {
-            std::vector<std::unique_ptr<Graph>> Graphs;
-            Graphs.reserve(Payload.size());
-            for (const std::unique_ptr<Graph> &G : Payload)
-              Graphs.push_back(cloneSubgraph(*G, ParentNode));
-            To.Value = std::move(Graphs);
-          } else {
-            To.Value = Payload;
-          }
-        },
-        From.Value);
-    return To;
-  }
-
-private:
-  void copyValue(const Value &From, Value &To) {
-    To.setType(From.type());
-    To.setUnmodelled(From.unmodelled().str());
-    Copies[&From] = &To;
-  }
-
-  void cloneNode(const Node &From, Graph &To) {
-    llvm::SmallVector<Value *, 4> Inputs;
-    for (Value *Input : From.inputs())
-      Inputs.push_back(Copies.lookup(Input));
-    Node *Copy = To.insertNode(To.end(), From.opType(), Inputs, From.domain());
-    Copy->setName(From.name());
-    Copy->setOverload(From.overload());
-    Copy->setUnmodelled(From.unmodelled().str());
-    for (const Attribute &A : From.attributes())
-      Copy->addAttribute(cloneAttribute(A, Copy));
-    for (Value *Output : From.outputs())
-      copyValue(*Output, *Copy->addOutput(Output->name()));
-  }
-
-  std::unique_ptr<Graph> cloneSubgraph(const Graph &From, Node *ParentNode) {
-    auto Copy = std::make_unique<Graph>(Into, ParentNode);
-    cloneGraph(From, *Copy);
-    return Copy;
-  }
-
-  Model &Into;
-  llvm::DenseMap<const Value *, Value *> Copies;
-};
-} // namespace
 
 std::unique_ptr<Model> Model::clone() const {
   auto Copy = std::make_unique<Model>();

@@ -48,6 +48,11 @@ unsigned deepshare::elementSize(ElementType Type) {
   return Info ? Info->Size : 0;
 }
 
+bool deepshare::isFloatingPoint(ElementType Type) {
+  return Type == ElementType::Float32 || Type == ElementType::Float64 || Type == ElementType::Float16 ||
+         Type == ElementType::BFloat16;
+}
+
 Dim Dim::fixed(int64_t Size) {
   Dim D;
   D.Size = Size;

@@ -46,6 +46,9 @@ std::string elementTypeName(ElementType Type);
 /// that this code does not know.
 unsigned elementSize(ElementType Type);
 
+/// True for real floating-point numbers of any width, what layers compute with.
+bool isFloatingPoint(ElementType Type);
+
 /// The ElementType of a C++ type.
 template <typename T> struct ElementTypeOf;
 template <> struct ElementTypeOf<float> {
