@@ -1,4 +1,4 @@
-//===- PlanSearch.h - facility location under a budget -*- C++ -*-===//
+//===- PlanSearch.h - facility location under a budget ----------*- C++ -*-===//
 //
 // Part of DeepShare, under the Apache License 2.0. See LICENSE.
 //
@@ -50,9 +50,12 @@ struct SearchProblem {
   double Budget = 0;
 };
 
+/// In the place of a gate's index: a channel does without one.
+inline constexpr int NoGate = -1;
+
 /// What one channel got.
 struct SearchChoice {
-  int Gate = -1;       ///< -1: without a gate
+  int Gate = NoGate;
   unsigned Option = 0; ///< without a gate: which; with one: 0 cheap, 1 dear slopes
   float Loss = 0;
   double Price = 0;
