@@ -78,7 +78,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *Data, size_t Size) {
   Model &M = **Read;
   requireSuccess(verify(M), "the importer made no graph");
   std::string Written = llvm::cantFail(serializeModel(M));
-  requireSuccess(readModelFromBytes(Written, "fuzz").takeError(), "what was written does not read back");
+  llvm::Expected<std::unique_ptr<Model>> Again = readModelFromBytes(Written, "fuzz");
+  requireSuccess(Again.takeError(), "what was written does not read back");
+  require(llvm::cantFail(serializeModel(**Again)) == Written, "a second writing differs from the first");
   refused(printModelText(M).takeError());
   refused(checkModel(M));
   rewrite(M.clone());
