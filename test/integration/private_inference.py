@@ -108,6 +108,17 @@ def check_unfit(ds_opt, folder):
         assert run.returncode == 1 and "node 'up' (Ceil): target" in run.stderr and "party" not in run.stderr, run.stderr
 
 
+def check_simulator(folder, model):
+    """SPU's simulator gives the answers in the clear, and counts nothing."""
+    results = folder / "simulated.json"
+    command = [ROOT / "tools/ds-pi", "run", model, "--images", folder / "images.npy", "--count", "4", "--batch", "2", "--simulator"]
+    subprocess.run([*command, "--framework", "spu", "--protocol", "aby3", "--json", results], check=True)
+    figures = json.loads(results.read_text())["models"][0]
+    assert figures["agree"] == 4 and figures["largest_difference"] < 0.2 and "bytes" not in figures, figures
+    run = subprocess.run([*command, "--framework", "crypten"], capture_output=True, text=True)
+    assert run.returncode == 2 and "--simulator is SPU's" in run.stderr, run.stderr
+
+
 def check_network(folder, model):
     """Time on a network says whether it was shaped or computed, and no namespace stays behind."""
     results = folder / "network.json"
@@ -134,6 +145,8 @@ def main():
             if run[0] == "crypten":
                 check_death(folder, model)
                 check_network(folder, model)
+            elif run[1] == "aby3":
+                check_simulator(folder, model)
     print(f"{len(RUNS)} protocols agree with ONNX Runtime and with the cost reports")
 
 

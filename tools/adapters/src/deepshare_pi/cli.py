@@ -37,6 +37,7 @@ def parse(arguments):
     run.add_argument("--batch", type=positive, default=1, help="images at once (1)")
     run.add_argument("--compare", help="the original, for the same target: run beside it")
     run.add_argument("--network", help="lan, wan or RTT,bandwidth such as 20ms,100Mbps: the time on that network, too")
+    run.add_argument("--simulator", action="store_true", help="SPU's simulator: parties are threads, nothing is counted")
     run.add_argument("--json", help="write the figures here")
     model = commands.add_parser("calibrate", help="measure costs an element, and write a cost model for ds-opt")
     model.add_argument("-o", dest="output", required=True, help="the cost model's file")
@@ -47,6 +48,8 @@ def parse(arguments):
     options = parser.parse_args(arguments)
     if options.framework == "crypten" and (options.protocol or options.field):
         parser.error("--protocol and --field go with --framework spu: CrypTen has one protocol and 64 bits")
+    if options.command == "run" and options.simulator and (options.framework == "crypten" or options.network):
+        parser.error("--simulator is SPU's, and has no network: it goes with --framework spu and without --network")
     options.protocol, options.field = options.protocol or "semi2k", options.field or 64
     return options
 
@@ -65,7 +68,9 @@ def run_private(options, model, images, namespaces=None):
     show = show_progress(Path(model).name)
     if options.framework == "crypten":
         return frameworks.run_crypten(model, images, options.batch, show, namespaces)
-    return frameworks.run_spu(model, images, options.batch, options.protocol, options.field, show, namespaces)
+    return frameworks.run_spu(
+        model, images, options.batch, options.protocol, options.field, show, namespaces, options.simulator
+    )
 
 
 def run_on_network(options, model, images):
@@ -90,6 +95,23 @@ def summarise(options, model, images, labels, plain):
     outputs, runs, how = run_on_network(options, model, images)
     # The first run of a protocol may hold a set-up; the others say what an image costs.
     usual = runs[1:] or runs
+    answer, plain_answer = outputs.argmax(1), plain.argmax(1)
+    return {
+        "model": str(model),
+        "images": len(images),
+        "batch": options.batch,
+        **({} if options.simulator else traffic(runs, usual)),
+        "seconds": sum(run.seconds for run in usual) / sum(run.images for run in usual),
+        "time": "simulated in one process" if options.simulator else how or "measured over loopback",
+        "agree": int((answer == plain_answer).sum()),
+        "largest_difference": float(np.abs(outputs - plain).max()),
+        "correct": None if labels is None else int((answer == labels).sum()),
+        "plain_correct": None if labels is None else int((plain_answer == labels).sum()),
+    }
+
+
+def traffic(runs, usual):
+    """Bytes of an image, rounds, and both by kind."""
     count = sum(run.images for run in usual)
     kinds = {
         kind: {
@@ -99,32 +121,26 @@ def summarise(options, model, images, labels, plain):
         }
         for kind in frameworks.KINDS
     }
-    answer, plain_answer = outputs.argmax(1), plain.argmax(1)
     return {
-        "model": str(model),
-        "images": len(images),
-        "batch": options.batch,
         "bytes": sum(run.bytes for run in usual) / count,
         "setup_bytes": runs[0].bytes - sum(run.bytes for run in usual) / len(usual),
         "rounds": max(run.rounds for run in usual),
-        "seconds": sum(run.seconds for run in usual) / count,
-        "time": how or "measured over loopback",
         "kinds": kinds,
-        "agree": int((answer == plain_answer).sum()),
-        "largest_difference": float(np.abs(outputs - plain).max()),
-        "correct": None if labels is None else int((answer == labels).sum()),
-        "plain_correct": None if labels is None else int((plain_answer == labels).sum()),
     }
 
 
 def print_table(figures):
     """One column a model, and what was saved if there are two."""
-    rows = [("bytes an image", lambda f: f"{f['bytes']:,.0f}", "bytes")]
-    for kind in frameworks.KINDS:
-        rows.append((f"  {kind}", lambda f, kind=kind: f"{f['kinds'][kind]['bytes']:,.0f}", None))
+    rows = []
+    if "bytes" in figures[0]:
+        rows.append(("bytes an image", lambda f: f"{f['bytes']:,.0f}", "bytes"))
+        for kind in frameworks.KINDS:
+            rows.append((f"  {kind}", lambda f, kind=kind: f"{f['kinds'][kind]['bytes']:,.0f}", None))
+        rows += [
+            ("bytes of set-up", lambda f: f"{f['setup_bytes']:,.0f}", None),
+            ("rounds", lambda f: f"{f['rounds']:,}", "rounds"),
+        ]
     rows += [
-        ("bytes of set-up", lambda f: f"{f['setup_bytes']:,.0f}", None),
-        ("rounds", lambda f: f"{f['rounds']:,}", "rounds"),
         ("seconds an image", lambda f: f"{f['seconds']:.2f}", "seconds"),
         ("top-1 as in the clear", lambda f: f"{f['agree']} of {f['images']}", None),
         ("largest difference", lambda f: f"{f['largest_difference']:.4f}", None),
@@ -147,7 +163,8 @@ def command_run(options):
         check_target(model, options.framework)
     figures = [summarise(options, model, images, labels, p) for model, p in zip(models, plain)]
     protocol = "crypten-64" if options.framework == "crypten" else f"{options.protocol}-{options.field}"
-    print(f"{options.framework} ({protocol}), {len(images)} images, {options.batch} at once")
+    where = ", simulated" if options.simulator else ""
+    print(f"{options.framework} ({protocol}{where}), {len(images)} images, {options.batch} at once")
     if options.network:
         print(f"seconds on {options.network}: {figures[0]['time']}")
     print_table(figures)

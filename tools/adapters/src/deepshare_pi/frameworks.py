@@ -126,24 +126,24 @@ def free_addresses(count, namespaces=None):
     return addresses
 
 
-def spu_config(protocol, field):
+def spu_config(protocol, field, profile):
     import spu
 
     config = spu.RuntimeConfig(
         protocol=getattr(spu.ProtocolKind, protocol.upper()), field=getattr(spu.FieldType, f"FM{field}")
     )
-    config.enable_hal_profile = True
-    config.enable_pphlo_profile = True
+    config.enable_hal_profile = config.enable_pphlo_profile = profile
     return config
 
 
-def run_spu_function(function, weights, batches, protocol, field, show, namespaces=None):
+def run_spu_function(function, weights, batches, protocol, field, show, namespaces=None, simulated=False):
     """Outputs and runs of the jax function `function(weights, x)` for every x of `batches`, which have one shape. This
-    process deals the shares; the parties see nothing else."""
+    process deals the shares; the parties see nothing else. `simulated`: parties are threads of one process, and runs
+    count neither bytes nor rounds, since SPU's profile does not say whose they are."""
     import spu
     from spu.utils import frontend
 
-    count, config = SPU_PROTOCOLS[protocol], spu_config(protocol, field)
+    count, config = SPU_PROTOCOLS[protocol], spu_config(protocol, field, profile=not simulated)
     names = [f"w{i}" for i in range(len(weights))] + ["x"]
     secret = spu.Visibility.VIS_SECRET
     executable, _ = frontend.compile(
@@ -157,12 +157,13 @@ def run_spu_function(function, weights, batches, protocol, field, show, namespac
             deal(folder, f"input-{run}", io, {"x": x}, count)
         (folder / "executable").write_bytes(executable.SerializeToString())
         (folder / "config").write_bytes(config.SerializeToString())
-        job = {"addresses": free_addresses(count, namespaces), "runs": len(batches)}
+        job = {"addresses": free_addresses(count, namespaces), "runs": len(batches), "simulated": simulated}
         (folder / "job.json").write_text(json.dumps(job))
-        run_parties("deepshare_pi.spu_party", folder, count, progress_of(folder, len(batches), show), namespaces)
+        processes = 1 if simulated else count
+        run_parties("deepshare_pi.spu_party", folder, processes, progress_of(folder, len(batches), show), namespaces)
         outputs = [pickle.loads((folder / f"outputs-{rank}").read_bytes()) for rank in range(count)]
         seconds = [json.loads((folder / f"seconds-{rank}").read_text()) for rank in range(count)]
-        logs = [(folder / f"log-{rank}").read_text(errors="replace") for rank in range(count)]
+        logs = [] if simulated else [(folder / f"log-{rank}").read_text(errors="replace") for rank in range(count)]
     profiles = [[read_spu_profile(part) for part in log.split("deepshare-pi run\n")[1:]] for log in logs]
     runs = [
         Run(len(x), max(s[i] for s in seconds), add_up([p[i] for p in profiles])) for i, x in enumerate(batches)
@@ -180,12 +181,12 @@ def deal(folder, name, io, values, count):
         (folder / f"{name}-{rank}").write_bytes(pickle.dumps({k: s[rank] for k, s in shares.items()}))
 
 
-def run_spu(model, images, batch, protocol, field, show, namespaces=None):
-    """Outputs and runs of SPU: two or three processes that talk brpc over loopback."""
+def run_spu(model, images, batch, protocol, field, show, namespaces=None, simulated=False):
+    """Outputs and runs of SPU: two or three processes that talk brpc over loopback, or its simulator."""
     from deepshare_pi import spu_adapter
 
     if len(images) % batch:
         raise InputError(f"--batch {batch} does not divide the {len(images)} images, and SPU's programs have one shape")
     program = spu_adapter.load(model, (batch, *images.shape[1:]))
     batches = [images[i : i + batch] for i in range(0, len(images), batch)]
-    return run_spu_function(program.function, program.weights, batches, protocol, field, show, namespaces)
+    return run_spu_function(program.function, program.weights, batches, protocol, field, show, namespaces, simulated)

@@ -9,11 +9,13 @@ import warnings
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Tuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import onnx
 from jaxonnxruntime import call_onnx, config
 from jaxonnxruntime.core import handler
+from jaxonnxruntime.onnx_ops import conv
 
 
 @dataclass
@@ -25,10 +27,38 @@ class Program:
     shape: Tuple[int, ...]
 
 
+def runs_of(indices):
+    """`indices` as (first, step, count, times): arithmetic sequences, each of whose numbers comes `times` times in a row.
+    One sequence if that is possible, else those of step 1."""
+    indices = np.asarray(indices)
+    for times in range(len(indices), 0, -1):
+        if len(indices) % times or (indices.reshape(-1, times) != indices[::times, None]).any():
+            continue
+        numbers = indices[::times]
+        steps = np.diff(numbers)
+        if len(numbers) == 1 or (steps[0] > 0 and (steps == steps[0]).all()):
+            return [(int(numbers[0]), int(steps[0]) if len(steps) else 1, len(numbers), times)]
+    parts = np.split(indices, np.flatnonzero(np.diff(indices) != 1) + 1)
+    return [(int(part[0]), 1, len(part), 1) for part in parts]
+
+
 def gather(data, indices, axis):
-    """Elements of an array or jax tracer along `axis`."""
-    at = (slice(None),) * (axis % data.ndim)
-    return jnp.asarray(data).at[(*at, indices)].get(mode="promise_in_bounds")
+    """Elements of an array or jax tracer along `axis`, by constant indices: as slices where there are few of them, which SPU
+    takes for views, while its own gather copies index by index."""
+    data, axis = jnp.asarray(data), axis % data.ndim
+    if isinstance(indices, jax.core.Tracer) or np.ndim(indices) != 1 or not len(indices):
+        return data.at[(*(slice(None),) * axis, indices)].get(mode="promise_in_bounds")
+    indices = np.asarray(indices)
+    indices = np.where(indices < 0, indices + data.shape[axis], indices)
+    parts = []
+    for first, step, count, times in runs_of(indices):
+        part = jax.lax.slice_in_dim(data, first, first + step * (count - 1) + 1, step, axis)
+        if times > 1:
+            shape = [*part.shape[: axis + 1], times, *part.shape[axis + 1 :]]
+            part = jax.lax.broadcast_in_dim(part, shape, [*range(axis + 1), *range(axis + 2, len(shape))])
+            part = part.reshape(*shape[:axis], count * times, *shape[axis + 2 :])
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else jnp.concatenate(parts, axis)
 
 
 @handler.register_op("Gather")
@@ -45,6 +75,32 @@ class Gather(handler.Handler):
         return gather
 
     version_11 = version_1 = version_13
+
+
+def pointwise(x, weights, bias=None):
+    """A convolution with a kernel of one element, as a product of matrices."""
+    y = jnp.moveaxis(jnp.tensordot(weights.reshape(weights.shape[:2]), x, (1, 1)), 0, 1)
+    return y if bias is None else y + bias.reshape(-1, *[1] * (x.ndim - 2))
+
+
+@handler.register_op("Conv")
+class Conv(handler.Handler):
+    """jaxonnxruntime's, but where every output is of one position: SPU unrolls what a convolution reads position by
+    position, and takes longer for that than for the product itself."""
+
+    @classmethod
+    def version_11(cls, node, inputs):
+        ones = [1] * (inputs[1].ndim - 2)
+        if (
+            list(inputs[1].shape[2:]) == ones
+            and list(node.attrs.get("strides", ones)) == ones
+            and node.attrs.get("group", 1) == 1
+            and not any(node.attrs.get("pads", []))
+        ):
+            return pointwise
+        return conv.Conv.version_11(node, inputs)
+
+    version_1 = version_11
 
 
 def load(path, shape):

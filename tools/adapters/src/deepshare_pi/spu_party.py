@@ -1,29 +1,35 @@
-"""One of SPU's parties: runs the compiled program on its shares. Started by frameworks.run_spu.
+"""SPU's parties: each runs the compiled program on its shares. Started by frameworks.run_spu_function, a process a party, or one
+process for SPU's simulator, where parties are threads that talk through memory.
 
-SPU prints what every operation of the protocol sent when its profile is on; frameworks.run_spu reads it in the log.
+SPU prints what every operation of the protocol sent when its profile is on; frameworks.run_spu_function reads it in the log.
 """
 
 import json
+import os
 import pickle
 import sys
 import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+import spu
 
 from deepshare_pi.parties import die_with_parent
 
 RUN_MARK = "deepshare-pi run"
 
 
-def main(folder, rank):
-    die_with_parent()
-    job = json.loads(Path(folder, "job.json").read_text())
-    import spu
-
+def description_of(job):
     description = spu.link.Desc()
     for party, address in enumerate(job["addresses"]):
         description.add_party(f"party{party}", address)
     description.recv_timeout_ms = 120 * 1000
-    link = spu.link.create_brpc(description, rank)
+    return description
+
+
+def run_party(folder, job, link, rank):
+    """All of the job's runs; writes this party's shares of the outputs, and the seconds of each run."""
     config = spu.RuntimeConfig()
     config.ParseFromString(Path(folder, "config").read_bytes())
     runtime = spu.Runtime(link, config)
@@ -43,6 +49,31 @@ def main(folder, rank):
         Path(folder, f"done-{rank}").write_text(str(run + 1))
     Path(folder, f"outputs-{rank}").write_bytes(pickle.dumps(outputs))
     Path(folder, f"seconds-{rank}").write_text(json.dumps(seconds))
+
+
+def simulate(folder, job):
+    """All parties as threads. One that fails ends the process: the others would wait for it."""
+
+    def run_thread(rank):
+        try:
+            run_party(folder, job, spu.link.create_mem(description_of(job), rank), rank)
+        except BaseException:
+            traceback.print_exc()
+            sys.stderr.flush()
+            os._exit(1)
+
+    with ThreadPoolExecutor(len(job["addresses"])) as threads:
+        list(threads.map(run_thread, range(len(job["addresses"]))))
+
+
+def main(folder, rank):
+    die_with_parent()
+    job = json.loads(Path(folder, "job.json").read_text())
+    if job["simulated"]:
+        simulate(folder, job)
+        return
+    link = spu.link.create_brpc(description_of(job), rank)
+    run_party(folder, job, link, rank)
     link.stop_link()
 
 
