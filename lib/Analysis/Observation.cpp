@@ -34,8 +34,6 @@
 #include <fmt/ranges.h>
 #include <torch/csrc/autograd/autograd.h>
 
-#include <numeric>
-
 using namespace deepshare;
 using llvm::ArrayRef;
 using llvm::Error;
@@ -116,14 +114,7 @@ Expected<BatchReader> BatchReader::create(const Model &M, const ImageSet &Images
     Count -= Count % Reader.Batch;
   if (Count == 0)
     return makeError(fmt::format("{} images are too few, the model takes {} at a time", Images.size(), Reader.Batch));
-  // The first Count entries of a shuffle, then in order, which suits files.
-  std::mt19937_64 Random(Options.Seed);
-  Reader.Chosen.resize(Images.size());
-  std::iota(Reader.Chosen.begin(), Reader.Chosen.end(), 0);
-  for (uint64_t I = 0; I < Count; ++I)
-    std::swap(Reader.Chosen[I], Reader.Chosen[I + Random() % (Images.size() - I)]);
-  Reader.Chosen.resize(Count);
-  llvm::sort(Reader.Chosen);
+  Reader.Chosen = drawIndices(Count, Images.size(), Options.Seed);
   return Reader;
 }
 

@@ -36,16 +36,21 @@ private:
 };
 } // namespace
 
+std::vector<uint64_t> deepshare::drawIndices(uint64_t Count, uint64_t Size, uint64_t Seed) {
+  // The first Count entries of a shuffle, then in order, which suits files.
+  std::mt19937_64 Random(Seed);
+  std::vector<uint64_t> Chosen(Size);
+  std::iota(Chosen.begin(), Chosen.end(), 0);
+  for (uint64_t I = 0; I < Count; ++I)
+    std::swap(Chosen[I], Chosen[I + Random() % (Size - I)]);
+  Chosen.resize(Count);
+  llvm::sort(Chosen);
+  return Chosen;
+}
+
 std::unique_ptr<ImageSet> deepshare::sampleImages(std::unique_ptr<ImageSet> Set, uint64_t Count, uint64_t Seed) {
   if (Count == 0 || Count >= Set->size())
     return Set;
-  // The first Count entries of a shuffle, then in order, which suits files.
-  std::mt19937_64 Random(Seed);
-  std::vector<uint64_t> Chosen(Set->size());
-  std::iota(Chosen.begin(), Chosen.end(), 0);
-  for (uint64_t I = 0; I < Count; ++I)
-    std::swap(Chosen[I], Chosen[I + Random() % (Chosen.size() - I)]);
-  Chosen.resize(Count);
-  llvm::sort(Chosen);
-  return std::make_unique<ImageSample>(std::move(Set), std::move(Chosen));
+  uint64_t Size = Set->size();
+  return std::make_unique<ImageSample>(std::move(Set), drawIndices(Count, Size, Seed));
 }
