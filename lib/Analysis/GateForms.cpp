@@ -10,11 +10,19 @@
 
 using namespace deepshare;
 
-const Tensor *deepshare::floatConstant(const Value *V) {
+/// The constant tensor that \p V is, if its elements are of \p Type; else null.
+static const Tensor *constantOf(const Value *V, ElementType Type) {
   const Tensor *Found = V ? V->constant() : nullptr;
   if (V && V->producer() && V->producer()->is("Constant"))
     Found = V->producer()->attributeAs<Tensor>("value");
-  return Found && Found->elementType() == ElementType::Float32 ? Found : nullptr;
+  return Found && Found->elementType() == Type ? Found : nullptr;
+}
+
+const Tensor *deepshare::floatConstant(const Value *V) { return constantOf(V, ElementType::Float32); }
+
+std::optional<int64_t> deepshare::integerConstant(const Value *V) {
+  const Tensor *Found = constantOf(V, ElementType::Int64);
+  return Found && Found->numElements() == 1 ? std::optional(Found->toVector<int64_t>().front()) : std::nullopt;
 }
 
 bool deepshare::isConstant(const Value *V) {

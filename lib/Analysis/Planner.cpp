@@ -165,7 +165,7 @@ void Planner::offerPools(SearchProblem &Problem) const {
 
 void Planner::readPools(ArrayRef<SearchChoice> Choices, SharePlan &Plan) {
   for (auto [Pool, Choice] : llvm::zip_equal(Pools, Choices))
-    if (Choice.Gate < 0) {
+    if (Choice.Gate == NoGate) {
       Plan.AveragePools.push_back({Pool.Site->Name, Pool.Average.Scale});
       Outcomes.AveragePools.push_back(Pool.Average.Loss);
     }
@@ -350,7 +350,7 @@ void Planner::planSites(unsigned First, unsigned Count, double Limit, SharePlan 
       const SearchChoice &Choice = Found.Choices[Flat];
       ChannelPlan &Channel = Plan.Sites[I].Channels[C];
       Fit Slopes;
-      if (Choice.Gate < 0) {
+      if (Choice.Gate == NoGate) {
         Slopes = Without[Flat][Choice.Option];
       } else {
         Channel.Source = Sources[Choice.Gate];

@@ -86,10 +86,38 @@ Error SiteFinder::visitGraph(Graph &G) {
   for (Node &N : G) {
     if (Error Failed = visit(N))
       return Failed;
-    for (Graph *Inner : N.subgraphs())
-      if (Error Failed = visitGraph(*Inner))
-        return Failed;
+    if (Error Failed = visitSubgraphs(N))
+      return Failed;
   }
+  return Error::success();
+}
+
+/// How often the body of \p N runs each time that N does: a Loop's greatest number of trips (whether it ends before is
+/// not known), the length of what a Scan reads. 1 for an If, and where that is not known.
+uint64_t SiteFinder::tripsOf(const Node &N) const {
+  constexpr int64_t Plausible = int64_t(1) << 24;
+  int64_t Count = 1;
+  if (N.is("Loop")) {
+    Count = integerConstant(N.input(0)).value_or(1);
+  } else if (N.is("Scan")) {
+    int64_t Read = N.intAttribute("num_scan_inputs", 0);
+    std::vector<int64_t> Axes = N.intsAttribute("scan_input_axes");
+    if (Read < 1 || Read > N.numInputs())
+      return 1;
+    const TensorType *Type = N.input(N.numInputs() - Read) ? typeOf(N.input(N.numInputs() - Read)) : nullptr;
+    int64_t Rank = Type ? Type->rank().value_or(0) : 0, Axis = Axes.empty() ? 0 : Axes.front();
+    Axis += Axis < 0 ? Rank : 0;
+    if (Axis >= 0 && Axis < Rank && (*Type->Dims)[Axis].isFixed())
+      Count = (*Type->Dims)[Axis].size();
+  }
+  return Count >= 0 && Count <= Plausible ? Count : 1;
+}
+
+Error SiteFinder::visitSubgraphs(Node &N) {
+  llvm::SaveAndRestore Outer(Trips, llvm::SaturatingMultiply(Trips, tripsOf(N)));
+  for (Graph *Inner : N.subgraphs())
+    if (Error Failed = visitGraph(*Inner))
+      return Failed;
   return Error::success();
 }
 
@@ -175,7 +203,7 @@ Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, E
   Site.Gate = &N;
   Site.Input = Input;
   Site.Output = Output;
-  Site.Depth = PerElement.Depth;
+  Site.Depth = std::min<uint64_t>(llvm::SaturatingMultiply<uint64_t>(PerElement.Depth, Trips), UINT_MAX);
   Site.ChannelAxis = channelAxis(Input, Dims.size());
   Site.Channels = 1;
   uint64_t Elements = 1;
@@ -192,8 +220,8 @@ Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, E
   // A fixed first size that is not the batch (images cut into windows) multiplies the work of an image.
   if (Dims.size() > 1 && Dims.front().isFixed())
     Elements = llvm::divideCeil(Elements, uint64_t(Batch));
-  Site.DReLUs = Elements * PerElement.Comparisons;
-  Site.Muxes = Elements * PerElement.Muxes;
+  Site.DReLUs = llvm::SaturatingMultiply(Elements * PerElement.Comparisons, Trips);
+  Site.Muxes = llvm::SaturatingMultiply(Elements * PerElement.Muxes, Trips);
   Sites.push_back(std::move(Site));
   return &Sites.back();
 }

@@ -47,7 +47,9 @@ public:
 
 private:
   llvm::Error visit(Node &N);
+  llvm::Error visitSubgraphs(Node &N);
   llvm::Error visitCall(Node &Call, const Function &F);
+  uint64_t tripsOf(const Node &N) const;
   void propagateTypes(Node &N);
   bool isSecretFloat(const Value *V) const;
   bool isBit(const Value *V) const { return Bits.contains(V); }
@@ -77,6 +79,8 @@ private:
   llvm::DenseMap<const Value *, TensorType> InnerTypes;
   /// Before names inside of functions: "call/".
   std::string Prefix;
+  /// How often the graph that is visited runs for an image: the product of the trips of the loops around it.
+  uint64_t Trips = 1;
 };
 
 } // namespace deepshare

@@ -5,6 +5,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Exporter.h"
+#include "LoopShapes.h"
 #include "Types.h"
 
 #include "deepshare/ONNX/ONNX.h"
@@ -99,12 +100,8 @@ static llvm::Error infer(ModelProto &P, bool Strict) {
   return llvm::Error::success();
 }
 
-llvm::Error deepshare::inferShapes(Model &M) {
-  int64_t Opset = M.opsetVersion();
-  if (Opset && Opset < OldestOpset)
-    return llvm::createStringError(
-        fmt::format("expected ONNX operator set {} or later, got {}; convert the model with onnx.version_converter",
-                    OldestOpset, Opset));
+// Gives all values of \p M the types that the library infers.
+static llvm::Error inferTypes(Model &M) {
   TensorSink Sink;
   Sink.LargestKept = LargestNeeded;
   ModelProto P;
@@ -121,6 +118,17 @@ llvm::Error deepshare::inferShapes(Model &M) {
   }
   takeTypes(M.graph(), P.graph());
   return llvm::Error::success();
+}
+
+llvm::Error deepshare::inferShapes(Model &M) {
+  int64_t Opset = M.opsetVersion();
+  if (Opset && Opset < OldestOpset)
+    return llvm::createStringError(
+        fmt::format("expected ONNX operator set {} or later, got {}; convert the model with onnx.version_converter",
+                    OldestOpset, Opset));
+  if (llvm::Error E = inferTypes(M))
+    return E;
+  return inferLoopShapes(M, [&] { return inferTypes(M); });
 }
 
 llvm::Error deepshare::checkModel(const Model &M) {

@@ -16,6 +16,9 @@ namespace deepshare {
 /// The tensor that \p V always has: an initialiser's or a Constant node's. Null if it is none or not of floats.
 const Tensor *floatConstant(const Value *V);
 
+/// The number in \p V if that is a constant of one int64 element.
+std::optional<int64_t> integerConstant(const Value *V);
+
 /// True if nothing secret can be in \p V: a constant, or an operand that is left out.
 bool isConstant(const Value *V);
 

@@ -63,11 +63,12 @@ struct GateSite {
   int64_t Channels;
   /// Sizes of the other axes but the batch; empty for [N,C].
   llvm::SmallVector<int64_t, 3> Spatial;
-  /// Secure comparisons a call and image.
+  /// Secure comparisons an image, in all trips of the loops around the gate: as many as a Loop may make or a Scan
+  /// reads.
   uint64_t DReLUs;
-  /// Secure multiplications of a bit by a value, a call and image.
+  /// Secure multiplications of a bit by a value, alike.
   uint64_t Muxes;
-  /// Comparisons that wait for one another: 1, or the depth of a MaxPool's tree.
+  /// Comparisons that wait for one another: 1, or the depth of a MaxPool's tree; in a loop that for each trip.
   unsigned Depth = 1;
   /// Slopes of channel c where the gate is open and where it is closed: y = x * (x > 0 ? On : Off). One entry a
   /// channel, filled for kinds of that form (Relu, LeakyRelu, PRelu per channel, Abs); empty for others, which are only

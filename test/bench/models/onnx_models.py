@@ -107,7 +107,7 @@ def branches():
 
 
 def loop():
-    """Loop: three times the same convolution with its gate."""
+    """Loop: twice the same convolution with its gate."""
     net = Net()
     x = net.emit("Relu", net.conv("images", 3, 16))
     weight, shape = net.weight(16, 16, 3, 3), ["N", 16, 16, 16]
@@ -115,9 +115,11 @@ def loop():
                   helper.make_node("Relu", ["inner"], ["next"]), helper.make_node("Identity", ["go"], ["go_on"])],
                  [("trip", TensorProto.INT64, []), ("go", TensorProto.BOOL, []), ("state", TensorProto.FLOAT, shape)],
                  [("go_on", TensorProto.BOOL, []), ("next", TensorProto.FLOAT, shape)])
-    trips, go = net.constant(np.int64(3)), net.constant(np.bool_(True))
+    trips, go = net.constant(np.int64(2)), net.constant(np.bool_(True))
     net.nodes.append(helper.make_node("Loop", [trips, go, x], ["looped"], name="looped", body=inner))
-    x = net.emit("Relu", net.conv("looped", 16, 16))
+    x = "looped"
+    for _ in range(2):
+        x = net.emit("Relu", net.conv(x, 16, 16))
     return net.model(IMAGE, {net.head(x, 16): (10,)}), IMAGE
 
 
