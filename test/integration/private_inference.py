@@ -108,6 +108,21 @@ def check_unfit(ds_opt, folder):
         assert run.returncode == 1 and "node 'up' (Ceil): target" in run.stderr and "party" not in run.stderr, run.stderr
 
 
+def check_gather():
+    """The adapter's gather by constants, whatever slices it becomes, is numpy's."""
+    sys.path.insert(0, str(ROOT / "tools/adapters/src"))
+    from deepshare_pi.spu_adapter import gather
+
+    random = np.random.default_rng(0)
+    data = random.normal(size=(3, 8, 5)).astype(np.float32)
+    for _ in range(200):
+        axis = int(random.integers(-3, 3))
+        size = data.shape[axis]
+        indices = [random.integers(-size, size, random.integers(1, 9)), np.repeat(np.arange(size), random.integers(1, 5)),
+                   np.arange(0, size, 2), np.full(4, size - 1), np.repeat(np.arange(1, size, 2), 2)][random.integers(5)]
+        assert (np.asarray(gather(data, indices, axis)) == np.take(data, indices, axis)).all(), (indices, axis)
+
+
 def check_simulator(folder, model):
     """SPU's simulator gives the answers in the clear, and counts nothing."""
     results = folder / "simulated.json"
@@ -138,6 +153,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         np.save(folder / "images.npy", strokes(256)[..., None])
+        check_gather()
         check_refusals(folder)
         check_unfit(ds_opt, folder)
         for run in RUNS:
