@@ -20,6 +20,6 @@ PassInfo deepshare::canonicalizePass() {
               "none changes anything.",
           .Options = {},
           .Create = nullptr,
-          .Alias = "inline-functions,infer-shapes,fold-constants,eliminate-identity,fold-batch-norm,"
+          .Alias = "inline-functions,infer-shapes,fold-constants,sequences-as-split,eliminate-identity,fold-batch-norm,"
                    "eliminate-common-subexpressions,eliminate-dead-code"};
 }

@@ -29,6 +29,7 @@
 #include "deepshare/passes/PlanGates.h"
 #include "deepshare/passes/Repair.h"
 #include "deepshare/passes/SelectionAsConv.h"
+#include "deepshare/passes/SequencesAsSplit.h"
 #include "deepshare/passes/ShareGates.h"
 #include "deepshare/passes/SinkGates.h"
 #include "deepshare/passes/SpatialReductionAsPooling.h"
@@ -64,6 +65,7 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
       planGatesPass(),
       repairPass(),
       selectionAsConvPass(),
+      sequencesAsSplitPass(),
       shareGatesPass(),
       sinkGatesPass(),
       spatialReductionAsPoolingPass(),
