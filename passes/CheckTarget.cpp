@@ -67,9 +67,14 @@ private:
       std::string Reason = refuseInlining(N, *F);
       return "it calls a function of the model" + (Reason.empty() ? ", which inline-functions inlines" : ": " + Reason);
     }
-    for (const auto &[Index, Input] : llvm::enumerate(N.inputs()))
+    for (const auto &[Index, Input] : llvm::enumerate(N.inputs())) {
       if (!Input && Found->Refuse == nullptr)
         return fmt::format("input {} is left out", Index);
+      // Weights of such a type would not be taken for any, and become public.
+      if (ElementType Type = Input && Input->type() ? Input->type()->Element : ElementType::Undefined;
+          Type == ElementType::Float16 || Type == ElementType::BFloat16)
+        return fmt::format("its input '{}' is of {}, expected float", Input->name().str(), elementTypeName(Type));
+    }
     return Found->Refuse ? Found->Refuse(N) : std::string();
   }
 

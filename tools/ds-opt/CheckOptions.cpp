@@ -38,6 +38,9 @@ struct FlagUse {
 /// Whatever runs passes.
 static constexpr unsigned AnyPass = PlanJob | ApplyJob | PipelineJob | SweepJob | TargetJob;
 
+/// Whatever may plan or report.
+static constexpr unsigned AnyPricing = PlanJob | ApplyJob | PipelineJob | SweepJob;
+
 /// Whatever ends in a model.
 static constexpr unsigned AnyModel = PlanJob | ApplyJob | PipelineJob | CopyJob | TargetJob;
 
@@ -56,10 +59,10 @@ static constexpr FlagUse Uses[] = {
     {"remarks", PlanJob | ApplyJob | PipelineJob, ""},
     {"repair", PlanJob | ApplyJob, "repair"},
     {"target", AnyModel, ""},
-    {"save-plan", AnyPass, ""},
-    {"report", AnyPass, ""},
-    {"cost-model", AnyPass, ""},
-    {"network", AnyPass, ""},
+    {"save-plan", AnyPricing, ""},
+    {"report", AnyPricing, ""},
+    {"cost-model", AnyPricing, ""},
+    {"network", AnyPricing, ""},
     {"seed", AnyPass, ""},
     {"verify", AnyPass, ""},
     {"verify-each", AnyPass, ""},
@@ -128,7 +131,7 @@ static Error checkValues(const DriverOptions &Options) {
     return Weights.takeError();
   if (Options.Memory == 0)
     return makeError("--memory 0: expected a number of MiB");
-  if (!Options.Target.empty() && !findTarget(Options.Target))
+  if (Options.Given.contains("target") && !findTarget(Options.Target))
     return makeError("--target: unknown target '" + Options.Target + "' (there are " + targetNames() + ")");
   return Error::success();
 }

@@ -16,6 +16,7 @@
 #include "deepshare/IR/Verifier.h"
 #include "deepshare/ONNX/ONNX.h"
 #include "deepshare/Support/Error.h"
+#include "deepshare/passes/Target.h"
 #include "deepshare/passes/Validation.h"
 
 #include <fmt/format.h>
@@ -78,6 +79,15 @@ static void printSummary(const ValidationSummary &Summary, llvm::raw_ostream &Lo
   Log << '\n';
 }
 
+/// What the metadata of a model names the target under that it is in the forms of.
+static constexpr llvm::StringLiteral TargetKey = "ai.deepshare.target";
+
+/// The target whose importer is particular about forms, if the job ends in one.
+static const Target *importerOf(const DriverOptions &Options) {
+  const Target *T = findTarget(Options.Target);
+  return T && !T->Operators.empty() ? T : nullptr;
+}
+
 /// Reads the model, with the images and in the opset that its job needs.
 static llvm::Expected<std::unique_ptr<Model>> readInput(const DriverOptions &Options, PassContext &Context,
                                                         std::unique_ptr<ImageSet> &Images, llvm::raw_ostream &Log) {
@@ -87,6 +97,11 @@ static llvm::Expected<std::unique_ptr<Model>> readInput(const DriverOptions &Opt
   if (Options.VerifyRoundTrip)
     if (llvm::Error E = checkRoundTrip(**M))
       return E;
+  if (std::string Earlier = metadataOf(**M, TargetKey); importerOf(Options) && !Earlier.empty())
+    return makeError(
+        fmt::format("{}: --target={}: the file is in the forms of target {} already, and constants that are "
+                    "public there would become secret weights; give the file that it was made from",
+                    Options.Input == "-" ? "standard input" : Options.Input, Options.Target, Earlier));
   if (llvm::Error E = drawImages(Options, **M, Context, Images, Log))
     return E;
   if (llvm::Error E = fitOpset(Options, *M, Log))
@@ -197,6 +212,8 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
   if (Passes)
     if (llvm::Error E = runPasses(Options, *Passes, **M, Context, Log))
       return E;
+  if (const Target *T = importerOf(Options))
+    setMetadata(**M, TargetKey, T->Name);
   if (Options.VerifyRoundTrip)
     if (llvm::Error E = checkRoundTrip(**M))
       return E;

@@ -50,6 +50,12 @@ llvm::Expected<std::string> printModelText(const Model &M);
 /// where the body keeps that. Export writes inferred types as value_info.
 llvm::Error inferShapes(Model &M);
 
+/// What the model's metadata says under \p Key; empty if it says nothing.
+std::string metadataOf(const Model &M, llvm::StringRef Key);
+
+/// Has the model's metadata say \p Text under \p Key, in the place of what it said.
+void setMetadata(Model &M, llvm::StringRef Key, llvm::StringRef Text);
+
 /// The opset of \p Domain that defined operator \p Type as opset \p Version has it; 0 if ONNX knows no such operator
 /// there.
 int64_t operatorSince(llvm::StringRef Type, llvm::StringRef Domain, int64_t Version);
