@@ -82,18 +82,47 @@ def check_death(folder, model):
     print(f"a party that dies: {message.strip().splitlines()[-1]}")
 
 
-def check_refusals(folder):
+def check_refusals(ds_opt, folder):
     """Bad files end a run before any party starts, with a message that names the file, and leave no results."""
+    legal = folder / "legal.onnx"
+    subprocess.run([ds_opt, MODEL, "--target=crypten", "-o", legal], check=True)
     broken, of_others = folder / "broken.npz", folder / "of-others.npy"
     broken.write_bytes(b"PK\x03\x04 is no archive")
     np.save(of_others, np.zeros([1, 8, 8, 3], np.uint8))
     results = folder / "none.json"
-    for model, images, reason in [(MODEL, broken, "broken.npz: cannot be read"), (broken, folder / "images.npy", "broken.npz: ONNX"),
-                                  (MODEL, of_others, "mnist-cnn.onnx: ONNX Runtime"), (MODEL, folder / "absent.npy", "no such file")]:
+    for model, images, reason in [(legal, broken, "broken.npz: cannot be read"), (broken, folder / "images.npy", "broken.npz: not an ONNX model"),
+                                  (legal, of_others, "legal.onnx: ONNX Runtime"), (legal, folder / "absent.npy", "no such file")]:
         run = subprocess.run([ROOT / "tools/ds-pi", "run", model, "--framework", "crypten", "--images", images, "--json", results],
                              capture_output=True, text=True)
         assert run.returncode == 1 and reason in run.stderr and "Traceback" not in run.stderr, f"{reason}: {run.stderr}"
         assert not results.exists()
+
+
+def check_arguments(ds_opt, folder):
+    """What cannot be run as it is asked for is refused in one line, before any party starts."""
+    model, labels = folder / "arguments.onnx", folder / "labels.npz"
+    subprocess.run([ds_opt, MODEL, "--target=spu", "-o", model], check=True)
+    np.savez(labels, images=np.zeros([3, 28, 28], np.uint8), labels=np.zeros(1, np.int64))
+    images = ["--images", folder / "images.npy"]
+    for arguments, reason in [(["--images", labels], "has 3 images, but labels int64[1]"),
+                              ([*images, "--mean", "0", "--std", "0"], "not all numbers of the images are finite"),
+                              ([*images, "--mean", "0"], "--mean and --std go together"),
+                              ([*images, "--count", "3", "--batch", "2"], "--batch 2 does not divide the 3 images"),
+                              ([*images, "--json", folder / "absent/results.json"], "results.json: cannot be written")]:
+        run = subprocess.run([ROOT / "tools/ds-pi", "run", model, "--framework", "spu", *arguments], capture_output=True, text=True)
+        assert run.returncode in (1, 2) and reason in run.stderr and "Traceback" not in run.stderr, f"{reason}: {run.stderr}"
+
+
+def check_termination(folder, model):
+    """A run that is ended leaves no shares of weights and images behind."""
+    environment = dict(os.environ, TMPDIR=str(folder))
+    run = subprocess.Popen([ROOT / "tools/ds-pi", "run", model, "--framework", "crypten", "--images", folder / "images.npy",
+                            "--count", "60"], stderr=subprocess.PIPE, text=True, env=environment)
+    while not list(folder.glob("ds-pi-*")) and run.poll() is None:
+        time.sleep(0.1)
+    run.terminate()
+    _, message = run.communicate(timeout=30)
+    assert run.returncode == 143 and not list(folder.glob("ds-pi-*")), f"exit code {run.returncode}: {message}"
 
 
 def check_unfit(ds_opt, folder):
@@ -154,12 +183,14 @@ def main():
         folder = pathlib.Path(name)
         np.save(folder / "images.npy", strokes(256)[..., None])
         check_gather()
-        check_refusals(folder)
+        check_refusals(ds_opt, folder)
+        check_arguments(ds_opt, folder)
         check_unfit(ds_opt, folder)
         for run in RUNS:
             model = check_run(ds_opt, folder, *run)
             if run[0] == "crypten":
                 check_death(folder, model)
+                check_termination(folder, model)
                 check_network(folder, model)
             elif run[1] == "aby3":
                 check_simulator(folder, model)

@@ -2,13 +2,14 @@
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
 import numpy as np
 
 from deepshare_pi import calibrate, frameworks
-from deepshare_pi.images import InputError, read_images, run_plain, write_text
+from deepshare_pi.images import InputError, check_writable, read_images, run_plain, write_text
 from deepshare_pi.network import COMPUTED, MEASURED, Namespaces, Unavailable, parse_network
 from deepshare_pi.parties import PartyError
 from deepshare_pi.target_check import check_target
@@ -46,6 +47,8 @@ def parse(arguments):
         command.add_argument("--protocol", choices=sorted(frameworks.SPU_PROTOCOLS), help="SPU's protocol (semi2k)")
         command.add_argument("--field", type=int, choices=(32, 64, 128), help="bits of SPU's ring (64)")
     options = parser.parse_args(arguments)
+    if options.command == "run" and (options.mean is None) != (options.std is None):
+        parser.error("--mean and --std go together")
     if options.framework == "crypten" and (options.protocol or options.field):
         parser.error("--protocol and --field go with --framework spu: CrypTen has one protocol and 64 bits")
     if options.command == "run" and options.simulator and (options.framework == "crypten" or options.network):
@@ -83,7 +86,8 @@ def run_on_network(options, model, images):
         with Namespaces(parties, network) as namespaces:
             return *run_private(options, model, images, namespaces), MEASURED
     except Unavailable as reason:
-        print(f"ds-pi: note: no network can be shaped by tc netem here ({reason}): times are {COMPUTED}", file=sys.stderr)
+        if options.model == str(model):  # the last one: once is enough
+            print(f"ds-pi: note: no network can be shaped by tc netem here ({reason}): times are {COMPUTED}", file=sys.stderr)
     outputs, runs = run_private(options, model, images)
     for run in runs:
         run.seconds += network.seconds(run)
@@ -95,7 +99,9 @@ def summarise(options, model, images, labels, plain):
     outputs, runs, how = run_on_network(options, model, images)
     # The first run of a protocol may hold a set-up; the others say what an image costs.
     usual = runs[1:] or runs
-    answer, plain_answer = outputs.argmax(1), plain.argmax(1)
+    is_classifier = outputs.ndim == 2 and outputs.shape[1] > 1
+    answer, plain_answer = (outputs.argmax(1), plain.argmax(1)) if is_classifier else (None, None)
+    labels = labels if is_classifier else None
     return {
         "model": str(model),
         "images": len(images),
@@ -103,7 +109,7 @@ def summarise(options, model, images, labels, plain):
         **({} if options.simulator else traffic(runs, usual)),
         "seconds": sum(run.seconds for run in usual) / sum(run.images for run in usual),
         "time": "simulated in one process" if options.simulator else how or "measured over loopback",
-        "agree": int((answer == plain_answer).sum()),
+        "agree": int((answer == plain_answer).sum()) if is_classifier else None,
         "largest_difference": float(np.abs(outputs - plain).max()),
         "correct": None if labels is None else int((answer == labels).sum()),
         "plain_correct": None if labels is None else int((plain_answer == labels).sum()),
@@ -123,7 +129,7 @@ def traffic(runs, usual):
     }
     return {
         "bytes": sum(run.bytes for run in usual) / count,
-        "setup_bytes": runs[0].bytes - sum(run.bytes for run in usual) / len(usual),
+        "setup_bytes": runs[0].bytes - sum(run.bytes for run in usual) / len(usual) if len(runs) > 1 else None,
         "rounds": max(run.rounds for run in usual),
         "kinds": kinds,
     }
@@ -136,15 +142,13 @@ def print_table(figures):
         rows.append(("bytes an image", lambda f: f"{f['bytes']:,.0f}", "bytes"))
         for kind in frameworks.KINDS:
             rows.append((f"  {kind}", lambda f, kind=kind: f"{f['kinds'][kind]['bytes']:,.0f}", None))
-        rows += [
-            ("bytes of set-up", lambda f: f"{f['setup_bytes']:,.0f}", None),
-            ("rounds", lambda f: f"{f['rounds']:,}", "rounds"),
-        ]
-    rows += [
-        ("seconds an image", lambda f: f"{f['seconds']:.2f}", "seconds"),
-        ("top-1 as in the clear", lambda f: f"{f['agree']} of {f['images']}", None),
-        ("largest difference", lambda f: f"{f['largest_difference']:.4f}", None),
-    ]
+        if figures[0]["setup_bytes"] is not None:
+            rows.append(("bytes of set-up", lambda f: f"{f['setup_bytes']:,.0f}", None))
+        rows.append(("rounds", lambda f: f"{f['rounds']:,}", "rounds"))
+    rows.append(("seconds an image", lambda f: f"{f['seconds']:.2f}", "seconds"))
+    if figures[0]["agree"] is not None:
+        rows.append(("top-1 as in the clear", lambda f: f"{f['agree']} of {f['images']}", None))
+    rows.append(("largest difference", lambda f: f"{f['largest_difference']:.4f}", None))
     if figures[0]["correct"] is not None:
         rows.append(("top-1", lambda f: f"{f['correct']} of {f['images']}", None))
         rows.append(("top-1 in the clear", lambda f: f"{f['plain_correct']} of {f['images']}", None))
@@ -156,15 +160,24 @@ def print_table(figures):
 
 def command_run(options):
     options.network = parse_network(options.network) if options.network else None
+    if options.json:
+        check_writable(options.json)
     images, labels = read_images(options.images, options.count, options.mean, options.std)
+    if len(images) < options.count:
+        print(f"ds-pi: note: {options.images} has no more than {len(images)} images", file=sys.stderr)
+    if len(images) % options.batch:
+        raise InputError(f"--batch {options.batch} does not divide the {len(images)} images, and every run has one shape")
     models = [model for model in (options.compare, options.model) if model]
-    plain = [run_plain(model, images) for model in models]
     for model in models:  # all of them, before the first party starts
         check_target(model, options.framework)
+    plain = [run_plain(model, images, options.batch) for model in models]
     figures = [summarise(options, model, images, labels, p) for model, p in zip(models, plain)]
     protocol = "crypten-64" if options.framework == "crypten" else f"{options.protocol}-{options.field}"
     where = ", simulated" if options.simulator else ""
-    print(f"{options.framework} ({protocol}{where}), {len(images)} images, {options.batch} at once")
+    plural = "s" if len(images) > 1 else ""
+    print(f"{options.framework} ({protocol}{where}), {len(images)} image{plural}, {options.batch} at once")
+    if len(images) == options.batch and not options.simulator:
+        print("one run: the set-up of the protocol, where it has one, is in its bytes; a second run (--count) shows it apart")
     if options.network:
         print(f"seconds on {options.network}: {figures[0]['time']}")
     print_table(figures)
@@ -177,12 +190,17 @@ def command_run(options):
 
 def main(arguments=None):
     options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # parties, folders and namespaces go as on any way out
     try:
         if options.command == "run":
             command_run(options)
         else:
+            check_writable(options.output)
             calibrate.write_model(options.framework, options.protocol, options.field, options.output)
     except (InputError, PartyError, OSError, ValueError, NotImplementedError) as error:
         print(f"ds-pi: error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("ds-pi: interrupted", file=sys.stderr)
+        return 130
     return 0

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from deepshare_pi.images import InputError
 from deepshare_pi.network import INTERFACE
 from deepshare_pi.parties import run_parties
 
@@ -185,8 +184,6 @@ def run_spu(model, images, batch, protocol, field, show, namespaces=None, simula
     """Outputs and runs of SPU: two or three processes that talk brpc over loopback, or its simulator."""
     from deepshare_pi import spu_adapter
 
-    if len(images) % batch:
-        raise InputError(f"--batch {batch} does not divide the {len(images)} images, and SPU's programs have one shape")
     program = spu_adapter.load(model, (batch, *images.shape[1:]))
     batches = [images[i : i + batch] for i in range(0, len(images), batch)]
     return run_spu_function(program.function, program.weights, batches, protocol, field, show, namespaces, simulated)

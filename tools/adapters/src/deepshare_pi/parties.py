@@ -6,6 +6,7 @@ its log. When one ends before its time the others are ended within a second.
 
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -50,8 +51,9 @@ def run_parties(module, folder, parties, progress=lambda: None, namespaces=None)
 
 
 def _describe(rank, code, log):
-    if code < 0:
-        return f"party {rank} was ended by signal {-code}, the others were ended"
-    lines = log.read_text(errors="replace").strip().splitlines()
-    last = next((line for line in reversed(lines) if line.strip() and "[info]" not in line), "no message")
-    return f"party {rank} failed with exit code {code}, the others were ended: {last.strip()}"
+    end = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
+    # The exception that ended it, if it tells one; else what it said last.
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if "[info]" not in line]
+    errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
+    last = next((line for line in reversed(errors or lines) if line and "[warning]" not in line), "no message")
+    return f"party {rank} {end}, the others were ended: {last}"

@@ -18,6 +18,9 @@ from jaxonnxruntime.core import handler
 from jaxonnxruntime.onnx_ops import conv
 
 
+TYPES = {getattr(onnx.TensorProto, name) for name in ("FLOAT", "DOUBLE", "BOOL", "INT8", "UINT8", "INT32", "INT64")}
+
+
 @dataclass
 class Program:
     """`function(weights, x)` gives the model's first output; `weights` are secret, and so is x, of shape `shape`."""
@@ -108,6 +111,10 @@ def load(path, shape):
     warnings.filterwarnings("ignore", message="Explicitly requested dtype")  # jax on indices of 64 bits
     config.update("jaxort_only_allow_initializers_as_static_args", False)  # the shapes of Constant nodes, too
     model = onnx.load(path)
+    for tensor in model.graph.initializer:
+        if tensor.data_type not in TYPES:
+            kind = onnx.TensorProto.DataType.Name(tensor.data_type)
+            raise ValueError(f"{path}: initialiser '{tensor.name}' is {kind}, expected FLOAT, or integers, which are public")
     name = next(i.name for i in model.graph.input if i.name not in {t.name for t in model.graph.initializer})
     model_function, parameters = call_onnx.call_onnx_model(model, {name: np.zeros(shape, np.float32)})
     weights = {k: np.asarray(v) for k, v in parameters.items() if np.asarray(v).dtype == np.float32}

@@ -16,5 +16,6 @@ def check_target(model, framework):
     passes = f"--passes=infer-shapes,check-target{{target={framework}}}"
     run = subprocess.run([ds_opt, model, passes], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     if run.returncode:
-        reason = run.stderr.strip().splitlines()[-1].removeprefix("ds-opt: error: ").replace("pass 'check-target': ", "")
-        raise InputError(f"{reason} (ds-opt --target={framework} brings a model into the framework's forms)")
+        reason = run.stderr.strip().splitlines()[-1].removeprefix("ds-opt: error: ")
+        hint = f" (ds-opt --target={framework} brings a model into the framework's forms)" if "'check-target'" in reason else ""
+        raise InputError(reason.replace("pass 'check-target': ", "") + hint)
