@@ -193,8 +193,11 @@ def share(path, arrays, folder, row, tolerance):
     jobs = {"off": [*calibrate, "--repair=off"]} | ({"on": calibrate} if repaired else {})
     for name, options in jobs.items():
         out = folder / f"repair-{name}.onnx"
-        done = run(BIN / "ds-opt", path, *options, "--budget", "50%", f"--remarks={folder / 'remarks'}", "-o", out,
-                   allowed=(0, 1))
+        job = [BIN / "ds-opt", path, *options, "--budget", "50%", f"--remarks={folder / 'remarks'}", "-o", out]
+        done = run(*job, allowed=(0, 1))
+        if "--allow-average-pool" in done.stderr:
+            row["averages"] = True
+            done = run(*job, "--allow-average-pool", allowed=(0, 1))
         if done.returncode:
             row["refused"] = done.stderr.strip().splitlines()[-1].split("images.npz: ")[-1]
             return
@@ -230,6 +233,11 @@ def test(name, path, folder):
     return row
 
 
+def plain(message):
+    """The first sentence of an exporter's message, without a terminal's colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", message).strip().split("\n")[0].split(". ")[0]
+
+
 # --- all models -----------------------------------------------------------------------------------------------------------
 def exported(python, folder, exporter, names):
     """The files of an exporter's models, which it writes if they are not there: NAME.onnx, or NAME.refused."""
@@ -253,7 +261,8 @@ def tables(rows, described):
         else:
             rest = (f"| {r['shared']} | {100 * r['after']:.1f} % | {r['original']} | {r.get('off', '')} | {r.get('on', '')} | "
                     f"{r.get('whole', '')} |")
-        lines.append(f"| {r['name']} | {r['exporter']} | {r.get('sites', '')} | {r.get('drelus', 0):,} {rest}".rstrip())
+        name = r["name"] + (", averages" if r.get("averages") else "")
+        lines.append(f"| {name} | {r['exporter']} | {r.get('sites', '')} | {r.get('drelus', 0):,} {rest}".rstrip())
     lines += ["", "| model | exporter | sites that are only counted, and why | operators without a price |", "|---|---|---|---|"]
     for r in rows:
         counted = "; ".join(f"{n} x {why}" for why, n in r.get("counted", {}).items())
@@ -286,7 +295,7 @@ def main() -> int:
             return
         if arguments.cached:
             return
-        row = ({"name": name, "refused": "by the exporter: " + path.read_text()} if path.suffix == ".refused"
+        row = ({"name": name, "refused": "by the exporter: " + plain(path.read_text())} if path.suffix == ".refused"
                else test(name, path, folder))
         rows.append(row | {"exporter": exporter})
         kept.write_text(json.dumps(rows[-1]))

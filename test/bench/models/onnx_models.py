@@ -138,8 +138,8 @@ def scan():
                  [("next", TensorProto.FLOAT, ["N", 16]), ("out", TensorProto.FLOAT, ["N", 16])],
                  [numpy_helper.from_array(np.float32(0.5), "half")])
     net.nodes.append(helper.make_node("Scan", [zeros, first], ["last", "all"], name="scan", num_scan_inputs=1, body=inner))
-    x = net.emit("Relu", net.emit("MatMul", "last", net.weight(16, 32)))
-    return net.model(inputs, {net.emit("MatMul", x, net.weight(32, 10)): (10,)}), inputs
+    x = net.emit("Relu", net.emit("MatMul", "last", net.weight(16, 512)))
+    return net.model(inputs, {net.emit("MatMul", x, net.weight(512, 10)): (10,)}), inputs
 
 
 def functions():
