@@ -42,6 +42,8 @@ std::string deepshare::refuseInlining(const Node &Caller, const Function &F) {
     return fmt::format("it has {} inputs, its function {}", Caller.numInputs(), F.Body->inputs().size());
   if (Caller.numOutputs() > F.Body->outputs().size())
     return fmt::format("it has {} outputs, its function {}", Caller.numOutputs(), F.Body->outputs().size());
+  if (!Caller.subgraphs().empty())
+    return "it has a graph as an attribute, which may use values around the call";
   llvm::SmallVector<const Value *> Missing;
   for (auto [Index, Input] : llvm::enumerate(F.Body->inputs()))
     if (!Caller.input(Index))

@@ -30,8 +30,6 @@
 
 #include "llvm/ADT/SmallVectorExtras.h"
 
-#include <numeric>
-
 using namespace deepshare;
 
 namespace {
@@ -65,7 +63,8 @@ private:
     constexpr int64_t MostParts = 1 << 16;
     std::optional<std::vector<int64_t>> Given = N.numInputs() > 1 ? constantIntegers(N.input(1)) : std::nullopt;
     std::optional<int64_t> Whole = fixedDimension(*N.input(0), N.intAttribute("axis", 0));
-    if (!Given || Given->empty() || !Whole || llvm::any_of(*Given, [](int64_t Size) { return Size < 1; }))
+    if (!Given || Given->empty() || Given->size() > MostParts || !Whole ||
+        llvm::any_of(*Given, [](int64_t Size) { return Size < 1; }))
       return {};
     std::vector<int64_t> Sizes = *Given;
     bool IsOneForAll = N.input(1)->type() && N.input(1)->type()->rank() == 0u;
@@ -76,7 +75,13 @@ private:
       Sizes.assign(Parts, Size);
       Sizes.back() = *Whole - (Parts - 1) * Size;
     }
-    return std::accumulate(Sizes.begin(), Sizes.end(), int64_t(0)) == *Whole ? Sizes : std::vector<int64_t>();
+    int64_t Left = *Whole;
+    for (int64_t Size : Sizes) {
+      if (Size > Left)
+        return {};
+      Left -= Size;
+    }
+    return Left == 0 ? Sizes : std::vector<int64_t>();
   }
 
   /// The part that \p N, a SequenceAt of \p Parts, takes; nothing if that is not known.

@@ -21,6 +21,9 @@ static const Tensor *constantOf(const Value *V, ElementType Type) {
 const Tensor *deepshare::floatConstant(const Value *V) { return constantOf(V, ElementType::Float32); }
 
 std::optional<int64_t> deepshare::integerConstant(const Value *V) {
+  if (V && V->producer() && V->producer()->is("Constant"))
+    if (const int64_t *Number = V->producer()->attributeAs<int64_t>("value_int"))
+      return *Number;
   const Tensor *Found = constantOf(V, ElementType::Int64);
   return Found && Found->numElements() == 1 ? std::optional(Found->toVector<int64_t>().front()) : std::nullopt;
 }

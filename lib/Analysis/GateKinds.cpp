@@ -219,6 +219,8 @@ Error SiteFinder::addSelection(Node &N) {
     return Failed;
   GateSite &Site = Sites.back();
   uint64_t Rows = Kept ? Site.DReLUs / Kept : 0;
+  if (Error Failed = checkCount(N, double(Rows) * double(Kept) * double(Elements)))
+    return Failed;
   Site.DReLUs = Rows * (Kept * Elements - Kept * (Kept + 1) / 2);
   Site.Muxes = 2 * Site.DReLUs;
   return Error::success();

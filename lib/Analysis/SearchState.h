@@ -19,7 +19,9 @@ class SearchState {
 public:
   explicit SearchState(const SearchProblem &P) : P(P), IsOpen(P.Gates.size()), SiteOpen(P.SitePrices.size()) {}
 
+  /// Has a unit of the budget cost \p NewLambda of loss; the open gates stay.
   void setLambda(double NewLambda);
+  /// An entry a gate.
   const std::vector<char> &open() const { return IsOpen; }
   void setOpen(const std::vector<char> &Open);
 
@@ -31,7 +33,9 @@ public:
   void fill(double Limit);
   /// Closes gates without users.
   void closeUnused();
+  /// Of the open gates, their sites and what every channel takes.
   double price() const;
+  /// Of what every channel takes, without lambda.
   double loss() const;
   SearchResult result() const;
 

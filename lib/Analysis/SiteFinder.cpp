@@ -93,7 +93,8 @@ Error SiteFinder::visitGraph(Graph &G) {
 }
 
 /// How often the body of \p N runs each time that N does: a Loop's greatest number of trips (whether it ends before is
-/// not known), the length of what a Scan reads. 1 for an If, and where that is not known.
+/// not known), the length of what a Scan reads. 1 for an If, and where that is not known: exporters write while as a
+/// Loop of as many trips as there are numbers.
 uint64_t SiteFinder::tripsOf(const Node &N) const {
   constexpr int64_t Plausible = int64_t(1) << 24;
   int64_t Count = 1;
@@ -102,7 +103,8 @@ uint64_t SiteFinder::tripsOf(const Node &N) const {
   } else if (N.is("Scan")) {
     int64_t Read = N.intAttribute("num_scan_inputs", 0);
     std::vector<int64_t> Axes = N.intsAttribute("scan_input_axes");
-    if (Read < 1 || Read > N.numInputs())
+    // Before opset 9 a Scan's first input was the lengths of sequences.
+    if (Read < 1 || Read > N.numInputs() || M.opsetVersion() < 9)
       return 1;
     const TensorType *Type = N.input(N.numInputs() - Read) ? typeOf(N.input(N.numInputs() - Read)) : nullptr;
     int64_t Rank = Type ? Type->rank().value_or(0) : 0, Axis = Axes.empty() ? 0 : Axes.front();
@@ -184,6 +186,14 @@ static bool isPlausible(ArrayRef<Dim> Dims) {
   });
 }
 
+/// Counts stay far from overflow, whatever is added up.
+Error SiteFinder::checkCount(const Node &N, double Count) const {
+  if (Count <= 0x1p56)
+    return Error::success();
+  return makeError("node '" + N.displayName() + "' (" + N.opType() + "): it compares more than 2^56 times, in " +
+                   llvm::Twine(Trips) + " trips of the loops around it");
+}
+
 Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, ElementCost PerElement) {
   Value *Output = N.output();
   const TensorType *Type = typeOf(Output);
@@ -220,8 +230,11 @@ Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, E
   // A fixed first size that is not the batch (images cut into windows) multiplies the work of an image.
   if (Dims.size() > 1 && Dims.front().isFixed())
     Elements = llvm::divideCeil(Elements, uint64_t(Batch));
-  Site.DReLUs = llvm::SaturatingMultiply(Elements * PerElement.Comparisons, Trips);
-  Site.Muxes = llvm::SaturatingMultiply(Elements * PerElement.Muxes, Trips);
+  if (Error Failed =
+          checkCount(N, double(Elements) * double(PerElement.Comparisons + PerElement.Muxes) * double(Trips)))
+    return Failed;
+  Site.DReLUs = Elements * PerElement.Comparisons * Trips;
+  Site.Muxes = Elements * PerElement.Muxes * Trips;
   Sites.push_back(std::move(Site));
   return &Sites.back();
 }

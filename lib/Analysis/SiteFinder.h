@@ -54,6 +54,7 @@ private:
   bool isSecretFloat(const Value *V) const;
   bool isBit(const Value *V) const { return Bits.contains(V); }
   llvm::Expected<uint64_t> reducedElements(Node &N);
+  llvm::Error checkCount(const Node &N, double Count) const;
   llvm::Expected<GateSite *> addSite(Node &N, GateKind Kind, Value *Input, ElementCost PerElement);
   llvm::StringRef placeObstacle(const GateSite &Site) const;
   llvm::Error addSloped(Node &N, GateKind Kind, Value *Input, std::optional<Slopes> Same, ElementCost PerElement = {});

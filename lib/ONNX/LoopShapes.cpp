@@ -13,6 +13,7 @@
 #include "LoopShapes.h"
 
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/DenseSet.h"
 
 using namespace deepshare;
 using namespace deepshare::onnx;
@@ -26,7 +27,10 @@ struct Carried {
 
 static bool hasShape(const Value *V) { return V->type() && V->type()->Dims; }
 
-static void collectCarried(Graph &G, llvm::SmallVectorImpl<Carried> &Into) {
+/// What is carried, has a shape before the Loop, and is not known to have it further on. \p Refuted: what enters bodies
+/// and does not keep its shape.
+static void collectCarried(Graph &G, const llvm::DenseSet<const Value *> &Refuted,
+                           llvm::SmallVectorImpl<Carried> &Into) {
   G.walk([&](Node &N) {
     if (!N.is("Loop") || N.subgraphs().size() != 1)
       return;
@@ -34,7 +38,8 @@ static void collectCarried(Graph &G, llvm::SmallVectorImpl<Carried> &Into) {
     for (unsigned I = 2; I < N.numInputs() && I < Body.inputs().size() && I - 1 < Body.outputs().size(); ++I) {
       Carried C{N.input(I), Body.inputs()[I], Body.outputs()[I - 1],
                 N.numOutputs() > I - 2 ? N.output(I - 2) : nullptr};
-      if (C.Initial && C.Result && hasShape(C.Initial) && !hasShape(C.Result) && C.Leaves->parent() == &Body)
+      bool IsOpen = C.Result && (!hasShape(C.Enters) || !hasShape(C.Result));
+      if (IsOpen && C.Initial && hasShape(C.Initial) && C.Leaves->parent() == &Body && !Refuted.contains(C.Enters))
         Into.push_back(C);
     }
   });
@@ -43,13 +48,19 @@ static void collectCarried(Graph &G, llvm::SmallVectorImpl<Carried> &Into) {
 /// True if each size of \p V is known, be it by a name, and that of \p Other.
 static bool isSameShape(const Value *V, const Value *Other) {
   return hasShape(Other) && *V->type()->Dims == *Other->type()->Dims &&
-         llvm::all_of(*V->type()->Dims, [](const Dim &Size) { return Size.isFixed() || !Size.symbol().empty(); });
+         llvm::all_of(*V->type()->Dims, [](const Dim &Size) { return Size.isFixed() || Size.isSymbolic(); });
 }
 
-llvm::Error deepshare::onnx::inferLoopShapes(Model &M, llvm::function_ref<llvm::Error()> Infer) {
-  llvm::SmallVector<Carried> Supposed;
-  collectCarried(M.graph(), Supposed);
-  while (!Supposed.empty()) {
+void deepshare::onnx::inferLoopShapes(Model &M, llvm::function_ref<llvm::Error()> Infer) {
+  // Each round settles all Loops that it can, or refutes something. A Loop behind another one, or inside of it, comes
+  // after it; deeper chains than this are left as ONNX leaves them.
+  constexpr unsigned MostRounds = 16;
+  llvm::DenseSet<const Value *> Refuted;
+  for (unsigned Round = 0; Round < MostRounds; ++Round) {
+    llvm::SmallVector<Carried> Supposed;
+    collectCarried(M.graph(), Refuted, Supposed);
+    if (Supposed.empty())
+      return;
     llvm::DenseMap<Value *, std::optional<TensorType>> Before;
     auto Remember = [&](Value *V) { Before.try_emplace(V, V->type()); };
     M.graph().walk([&](Node &N) {
@@ -60,22 +71,20 @@ llvm::Error deepshare::onnx::inferLoopShapes(Model &M, llvm::function_ref<llvm::
     for (const Carried &C : Supposed) {
       if (!hasShape(C.Enters))
         C.Enters->setType(C.Initial->type());
-      C.Result->setType(C.Initial->type());
+      if (!hasShape(C.Result))
+        C.Result->setType(C.Initial->type());
     }
-    llvm::Error Failed = Infer();
-    size_t Count = Supposed.size();
-    llvm::erase_if(Supposed, [](const Carried &C) {
-      return !isSameShape(C.Initial, C.Leaves) || !isSameShape(C.Initial, C.Enters);
-    });
-    if (!Failed && Supposed.size() == Count)
-      return llvm::Error::success();
-    // A contradiction is one of what was supposed: without it there was none.
-    if (Failed) {
-      llvm::consumeError(std::move(Failed));
-      Supposed.clear();
-    }
+    // A contradiction is one of what was supposed, without which there was none; it does not say of which.
+    llvm::Error Contradiction = Infer();
+    bool IsContradicted = bool(Contradiction);
+    llvm::consumeError(std::move(Contradiction));
+    size_t Known = Refuted.size();
+    for (const Carried &C : Supposed)
+      if (IsContradicted || !isSameShape(C.Initial, C.Leaves) || !isSameShape(C.Initial, C.Enters))
+        Refuted.insert(C.Enters);
+    if (Refuted.size() == Known)
+      continue;
     for (auto &[V, Type] : Before)
       V->setType(std::move(Type));
   }
-  return llvm::Error::success();
 }

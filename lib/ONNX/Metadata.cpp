@@ -12,6 +12,8 @@
 
 #include "deepshare/ONNX/ONNX.h"
 
+#include "llvm/ADT/STLExtras.h"
+
 using namespace deepshare;
 using namespace deepshare::onnx;
 
@@ -27,12 +29,10 @@ std::string deepshare::metadataOf(const Model &M, llvm::StringRef Key) {
 void deepshare::setMetadata(Model &M, llvm::StringRef Key, llvm::StringRef Text) {
   ModelProto P;
   restore(P, M.unmodelled());
-  StringStringEntryProto *Entry = nullptr;
-  for (StringStringEntryProto &Old : *P.mutable_metadata_props())
-    if (Old.key() == Key)
-      Entry = &Old;
-  if (!Entry)
-    Entry = P.add_metadata_props();
+  auto &Entries = *P.mutable_metadata_props();
+  Entries.erase(llvm::remove_if(Entries, [&](const StringStringEntryProto &Old) { return Old.key() == Key; }),
+                Entries.end());
+  StringStringEntryProto *Entry = Entries.Add();
   Entry->set_key(Key.str());
   Entry->set_value(Text.str());
   M.setUnmodelled(remainder(P));

@@ -195,7 +195,7 @@ def share(path, arrays, folder, row, tolerance):
         out = folder / f"repair-{name}.onnx"
         job = [BIN / "ds-opt", path, *options, "--budget", "50%", f"--remarks={folder / 'remarks'}", "-o", out]
         done = run(*job, allowed=(0, 1))
-        if "--allow-average-pool" in done.stderr:
+        if done.returncode and "--allow-average-pool" in done.stderr:
             row["averages"] = True
             done = run(*job, "--allow-average-pool", allowed=(0, 1))
         if done.returncode:

@@ -65,7 +65,8 @@ llvm::Expected<std::unique_ptr<ImageSet>> openImageSet(llvm::StringRef Path, con
 /// more, or where \p Count is 0. The same seed draws the same images.
 std::unique_ptr<ImageSet> sampleImages(std::unique_ptr<ImageSet> Set, uint64_t Count, uint64_t Seed);
 
-/// \p Count of the numbers below \p Size, which are at least as many: drawn without replacement, in order.
+/// Given: \p Count is at most \p Size. Count of the numbers 0 .. Size - 1, drawn by \p Seed without replacement, in
+/// order.
 std::vector<uint64_t> drawIndices(uint64_t Count, uint64_t Size, uint64_t Seed);
 
 /// \p Count tensors of \p Shape of normal noise, which \p Seed determines: for models without data.

@@ -25,7 +25,8 @@ public:
   /// Has copies use \p To where the original uses \p From; null: no value.
   void map(const Value *From, Value *To) { Copies[From] = To; }
 
-  /// What stands for \p From in copies; null if nothing does.
+  /// What stands for \p From in copies; null if nothing does, or if it is mapped to no value. What copied nodes use
+  /// from outside has to be mapped.
   Value *lookup(const Value *From) const { return Copies.lookup(From); }
 
   /// A copy of \p From before \p Place. Its inputs are to be copied or mapped already.

@@ -41,17 +41,20 @@ def read_images(path, count, mean=None, std=None):
         images, labels = _read(Path(path))
     except (OSError, ValueError, EOFError, IndexError, zipfile.BadZipFile) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
-    if images.dtype == np.uint8 and images.ndim in (3, 4):
+    is_bytes = images.dtype == np.uint8 and images.ndim in (3, 4)
+    is_stored = images.dtype in (np.float32, np.float64) and images.ndim >= 2
+    if not (is_bytes or is_stored) or not len(images):
+        raise InputError(f"{path}: expected images as bytes [N,H,W,C] or floats [N,C,...], got {images.dtype}{list(images.shape)}")
+    if is_bytes:
         images = images[..., None] if images.ndim == 3 else images
         images = images[:count].transpose(0, 3, 1, 2).astype(np.float32) / 255
-    if images.dtype.kind not in "fiu" or images.ndim < 2 or not len(images):
-        raise InputError(f"{path}: expected images as bytes [N,H,W,C] or numbers [N,C,...], got {images.dtype}{list(images.shape)}")
     images = images[:count].astype(np.float32)
     for numbers, apply in ((mean, np.subtract), (std, np.divide)):
         if numbers is not None:
             if len(numbers) not in (1, images.shape[1]):
                 raise InputError(f"{path}: {len(numbers)} numbers of normalisation for {images.shape[1]} channels")
-            images = apply(images, np.asarray(numbers, np.float32).reshape(1, -1, *[1] * (images.ndim - 2)))
+            with np.errstate(divide="ignore", invalid="ignore"):  # a division by 0 is told below
+                images = apply(images, np.asarray(numbers, np.float32).reshape(1, -1, *[1] * (images.ndim - 2)))
     if not np.isfinite(images).all():
         raise InputError(f"{path}: not all numbers of the images are finite")
     return images, None if labels is None else labels[: len(images)]
@@ -59,7 +62,7 @@ def read_images(path, count, mean=None, std=None):
 
 def _labels(path, labels, images):
     """One class an image, of the images that `path` holds."""
-    labels = np.asarray(labels)
+    labels, images = np.asarray(labels), np.atleast_1d(images)
     if labels.size != len(images) or labels.dtype.kind not in "iu":
         raise InputError(f"{path}: has {len(images)} images, but labels {labels.dtype}{list(labels.shape)}")
     return labels.reshape(-1).astype(np.int64)

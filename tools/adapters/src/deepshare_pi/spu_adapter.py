@@ -46,13 +46,15 @@ def runs_of(indices):
 
 
 def gather(data, indices, axis):
-    """Elements of an array or jax tracer along `axis`, by constant indices: as slices where there are few of them, which SPU
-    takes for views, while its own gather copies index by index."""
+    """Elements of an array or jax tracer along `axis`. By constant indices: as slices, which SPU takes for views, while its
+    own gather copies index by index."""
     data, axis = jnp.asarray(data), axis % data.ndim
     if isinstance(indices, jax.core.Tracer) or np.ndim(indices) != 1 or not len(indices):
         return data.at[(*(slice(None),) * axis, indices)].get(mode="promise_in_bounds")
     indices = np.asarray(indices)
     indices = np.where(indices < 0, indices + data.shape[axis], indices)
+    if indices.min() < 0 or indices.max() >= data.shape[axis]:
+        raise ValueError(f"Gather: an index is out of bounds of axis {axis}, which has {data.shape[axis]} elements")
     parts = []
     for first, step, count, times in runs_of(indices):
         part = jax.lax.slice_in_dim(data, first, first + step * (count - 1) + 1, step, axis)
@@ -114,7 +116,7 @@ def load(path, shape):
     for tensor in model.graph.initializer:
         if tensor.data_type not in TYPES:
             kind = onnx.TensorProto.DataType.Name(tensor.data_type)
-            raise ValueError(f"{path}: initialiser '{tensor.name}' is {kind}, expected FLOAT, or integers, which are public")
+            raise ValueError(f"{path}: initialiser '{tensor.name}' is {kind}, expected FLOAT or DOUBLE, or integers and booleans, which are public")
     name = next(i.name for i in model.graph.input if i.name not in {t.name for t in model.graph.initializer})
     model_function, parameters = call_onnx.call_onnx_model(model, {name: np.zeros(shape, np.float32)})
     weights = {k: np.asarray(v) for k, v in parameters.items() if np.asarray(v).dtype == np.float32}
