@@ -7,7 +7,7 @@
 #ifndef DEEPSHARE_PASSES_CONSTANTNODE_H
 #define DEEPSHARE_PASSES_CONSTANTNODE_H
 
-#include "deepshare/IR/Graph.h"
+#include "deepshare/Analysis/GateForms.h"
 
 namespace deepshare {
 
@@ -19,15 +19,6 @@ inline Value *insertConstant(Graph &G, Graph::iterator Before, Tensor T, const l
   V->setType(std::move(Type));
   V->producer()->setAttribute("value", std::move(T));
   return V;
-}
-
-/// The tensor that \p V always has: a constant initialiser's or a Constant node's; null otherwise.
-inline const Tensor *constantTensor(const Value *V) {
-  if (!V)
-    return nullptr;
-  if (V->producer() && V->producer()->is("Constant"))
-    return V->producer()->attributeAs<Tensor>("value");
-  return V->constant();
 }
 
 } // namespace deepshare

@@ -10,22 +10,26 @@
 
 using namespace deepshare;
 
-/// The constant tensor that \p V is, if its elements are of \p Type; else null.
-static const Tensor *constantOf(const Value *V, ElementType Type) {
-  const Tensor *Found = V ? V->constant() : nullptr;
-  if (V && V->producer() && V->producer()->is("Constant"))
-    Found = V->producer()->attributeAs<Tensor>("value");
-  return Found && Found->elementType() == Type ? Found : nullptr;
+const Tensor *deepshare::constantTensor(const Value *V) {
+  if (!V)
+    return nullptr;
+  if (V->producer() && V->producer()->is("Constant"))
+    return V->producer()->attributeAs<Tensor>("value");
+  return V->constant();
 }
 
-const Tensor *deepshare::floatConstant(const Value *V) { return constantOf(V, ElementType::Float32); }
+const Tensor *deepshare::floatConstant(const Value *V) {
+  const Tensor *Found = constantTensor(V);
+  return Found && Found->elementType() == ElementType::Float32 ? Found : nullptr;
+}
 
 std::optional<int64_t> deepshare::integerConstant(const Value *V) {
   if (V && V->producer() && V->producer()->is("Constant"))
     if (const int64_t *Number = V->producer()->attributeAs<int64_t>("value_int"))
       return *Number;
-  const Tensor *Found = constantOf(V, ElementType::Int64);
-  return Found && Found->numElements() == 1 ? std::optional(Found->toVector<int64_t>().front()) : std::nullopt;
+  const Tensor *Found = constantTensor(V);
+  bool IsOne = Found && Found->elementType() == ElementType::Int64 && Found->numElements() == 1;
+  return IsOne ? std::optional(Found->toVector<int64_t>().front()) : std::nullopt;
 }
 
 bool deepshare::isConstant(const Value *V) {

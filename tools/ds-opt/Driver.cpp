@@ -60,7 +60,7 @@ static std::string reproduction(const DriverOptions &Options, llvm::StringRef St
 
 /// The files that passes read: "model.onnx with plan plan.json and images images.npz".
 static std::string inputNames(const DriverOptions &Options) {
-  std::string Names = Options.Input == "-" ? "standard input" : Options.Input;
+  std::string Names = Options.inputName();
   llvm::StringRef Next = " with ";
   for (auto [What, Path] : {std::pair("plan ", &Options.Plan), std::pair("images ", &Options.Images)})
     if (!Path->empty()) {
@@ -101,7 +101,7 @@ static llvm::Expected<std::unique_ptr<Model>> readInput(const DriverOptions &Opt
     return makeError(
         fmt::format("{}: --target={}: the file is in the forms of target {} already, and constants that are "
                     "public there would become secret weights; give the file that it was made from",
-                    Options.Input == "-" ? "standard input" : Options.Input, Options.Target, Earlier));
+                    Options.inputName(), Options.Target, Earlier));
   if (llvm::Error E = drawImages(Options, **M, Context, Images, Log))
     return E;
   if (llvm::Error E = fitOpset(Options, *M, Log))

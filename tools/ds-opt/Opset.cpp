@@ -32,8 +32,7 @@ llvm::Error deepshare::fitOpset(const DriverOptions &Options, std::unique_ptr<Mo
   if (Wanted == Opset)
     return llvm::Error::success();
   auto Fail = [&](llvm::Error E) {
-    return makeError(
-        fmt::format("{}: {}", Options.Input == "-" ? "standard input" : Options.Input, llvm::toString(std::move(E))));
+    return makeError(fmt::format("{}: {}", Options.inputName(), llvm::toString(std::move(E))));
   };
   // The converter sees the main graph only; functions are written for the opset that the model has now.
   llvm::Expected<Pipeline> Inline = Pipeline::parse("inline-functions,eliminate-dead-code");
@@ -46,8 +45,7 @@ llvm::Error deepshare::fitOpset(const DriverOptions &Options, std::unique_ptr<Mo
   if (!Converted)
     return Fail(Converted.takeError());
   M = std::move(*Converted);
-  Log << fmt::format("ds-opt: note: {}: converted from opset {} to {}, {}\n",
-                     Options.Input == "-" ? "standard input" : Options.Input, Opset, Wanted,
+  Log << fmt::format("ds-opt: note: {}: converted from opset {} to {}, {}\n", Options.inputName(), Opset, Wanted,
                      Wanted > Opset ? "which the share operators need" : "the newest that the target knows");
   return llvm::Error::success();
 }

@@ -23,6 +23,8 @@ inline constexpr llvm::StringLiteral RandomImages = "random";
 struct DriverOptions {
   /// The model to read.
   std::string Input;
+  /// The model as messages name it.
+  std::string inputName() const { return Input == "-" ? "standard input" : Input; }
   /// Where to write the result; "-" is standard output, as ONNX text; empty: nowhere was said.
   std::string Output;
   /// The pipeline to run; empty: none.

@@ -13,7 +13,10 @@
 
 namespace deepshare {
 
-/// The tensor that \p V always has: an initialiser's or a Constant node's. Null if it is none or not of floats.
+/// The tensor that \p V always has: a constant initialiser's or a Constant node's; null otherwise.
+const Tensor *constantTensor(const Value *V);
+
+/// constantTensor(V) if it is of floats, else null.
 const Tensor *floatConstant(const Value *V);
 
 /// The number in \p V if that is a constant of one int64 element.

@@ -45,10 +45,10 @@ def read_images(path, count, mean=None, std=None):
     is_stored = images.dtype in (np.float32, np.float64) and images.ndim >= 2
     if not (is_bytes or is_stored) or not len(images):
         raise InputError(f"{path}: expected images as bytes [N,H,W,C] or floats [N,C,...], got {images.dtype}{list(images.shape)}")
+    images = images[:count].astype(np.float32)
     if is_bytes:
         images = images[..., None] if images.ndim == 3 else images
-        images = images[:count].transpose(0, 3, 1, 2).astype(np.float32) / 255
-    images = images[:count].astype(np.float32)
+        images = images.transpose(0, 3, 1, 2) / 255
     for numbers, apply in ((mean, np.subtract), (std, np.divide)):
         if numbers is not None:
             if len(numbers) not in (1, images.shape[1]):

@@ -18,6 +18,7 @@ from jaxonnxruntime.core import handler
 from jaxonnxruntime.onnx_ops import conv
 
 
+# Of initialisers: weights, and what is public. A weight of another type would be taken for public.
 TYPES = {getattr(onnx.TensorProto, name) for name in ("FLOAT", "DOUBLE", "BOOL", "INT8", "UINT8", "INT32", "INT64")}
 
 
@@ -116,7 +117,8 @@ def load(path, shape):
     for tensor in model.graph.initializer:
         if tensor.data_type not in TYPES:
             kind = onnx.TensorProto.DataType.Name(tensor.data_type)
-            raise ValueError(f"{path}: initialiser '{tensor.name}' is {kind}, expected FLOAT or DOUBLE, or integers and booleans, which are public")
+            known = "FLOAT or DOUBLE, or integers and booleans, which are public"
+            raise ValueError(f"{path}: initialiser '{tensor.name}' is {kind}, expected {known}")
     name = next(i.name for i in model.graph.input if i.name not in {t.name for t in model.graph.initializer})
     model_function, parameters = call_onnx.call_onnx_model(model, {name: np.zeros(shape, np.float32)})
     weights = {k: np.asarray(v) for k, v in parameters.items() if np.asarray(v).dtype == np.float32}
