@@ -18,6 +18,9 @@ from deepshare_pi.parties import run_parties
 KINDS = ("linear", "comparison", "mux", "truncation", "other")
 # Protocol: number of parties.
 SPU_PROTOCOLS = {"semi2k": 2, "cheetah": 2, "aby3": 3}
+# Where the weights stay with party 0 instead of being dealt as shares. A linear layer is then one product of ciphertexts by
+# the weights, not one for either party's share. SEMI2K sends as much either way, and ABY3 more.
+OWNED_WEIGHTS = {"cheetah"}
 
 
 @dataclass
@@ -132,6 +135,7 @@ def spu_config(protocol, field, profile):
         protocol=getattr(spu.ProtocolKind, protocol.upper()), field=getattr(spu.FieldType, f"FM{field}")
     )
     config.enable_hal_profile = config.enable_pphlo_profile = profile
+    config.experimental_enable_colocated_optimization = protocol in OWNED_WEIGHTS
     return config
 
 
@@ -151,7 +155,8 @@ def run_spu_function(function, weights, batches, protocol, field, show, namespac
     )  # fmt: skip
     io = spu.Io(count, config)
     with job_folder() as folder:
-        deal(folder, "weights", io, {f"w{i}": weights[k] for i, k in enumerate(sorted(weights))}, count)
+        owner = 0 if protocol in OWNED_WEIGHTS else -1
+        deal(folder, "weights", io, {f"w{i}": weights[k] for i, k in enumerate(sorted(weights))}, count, owner)
         for run, x in enumerate(batches):
             deal(folder, f"input-{run}", io, {"x": x}, count)
         (folder / "executable").write_bytes(executable.SerializeToString())
@@ -171,11 +176,11 @@ def run_spu_function(function, weights, batches, protocol, field, show, namespac
     return np.concatenate(revealed), runs
 
 
-def deal(folder, name, io, values, count):
-    """Writes each party's shares of `values`."""
+def deal(folder, name, io, values, count, owner=-1):
+    """Writes each party's shares of `values`, which the party `owner` has alone if it is not -1."""
     import spu
 
-    shares = {k: io.make_shares(np.asarray(v), spu.Visibility.VIS_SECRET) for k, v in values.items()}
+    shares = {k: io.make_shares(np.asarray(v), spu.Visibility.VIS_SECRET, owner) for k, v in values.items()}
     for rank in range(count):
         (folder / f"{name}-{rank}").write_bytes(pickle.dumps({k: s[rank] for k, s in shares.items()}))
 
