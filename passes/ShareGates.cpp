@@ -8,8 +8,8 @@
 //                             M = DReLU(P)                             (in ai.deepshare)
 //                             Y = DReLUShare(X, M, masks of earlier sites)
 //
-// A site whose channels all keep their own gate and whose gates no other site uses stays as it is. A site without any
-// gate becomes one Mul by its slopes, or nothing when they are all 1.
+// A site whose channels all keep their own gate and whose gates no other site uses stays as it is, unless the option
+// `all` asks for it. A site without any gate becomes one Mul by its slopes, or nothing when they are all 1.
 //
 // A mask of another size is gathered along each spatial axis: of a larger source every n-th position, of a smaller one
 // each position n times, and of a mask of tiles the tile that holds the position (docs/plan-format.md).
@@ -54,7 +54,7 @@ struct MaskKey {
 
 class GateRewriter {
 public:
-  GateRewriter(Model &M, const SharePlan &Plan) : M(M), Plan(Plan) {}
+  GateRewriter(Model &M, const SharePlan &Plan, bool All) : M(M), Plan(Plan), All(All) {}
 
   llvm::Expected<bool> run() {
     if (llvm::Error E = check())
@@ -124,7 +124,7 @@ private:
   }
 
   bool isUntouched(unsigned Site) const {
-    if (UsedElsewhere[Site])
+    if (UsedElsewhere[Site] || All)
       return false;
     for (unsigned C = 0; C < Plan.Sites[Site].Channels.size(); ++C) {
       const ChannelPlan &Channel = Plan.Sites[Site].Channels[C];
@@ -175,8 +175,7 @@ private:
     if (Channels.size() != static_cast<size_t>(Gate.Channels))
       Input = gather(Before, Input, llvm::SmallVector<int64_t>(Channels.begin(), Channels.end()), 1,
                      Gate.Name + "_prototypes");
-    std::string Suffix = Key.Block == 1 ? "_drelu" : fmt::format("_drelu{0}x{0}", Key.Block);
-    return insertDReLU(Before, Input, Key.Block, Gate.Name + Suffix);
+    return insertDReLU(Before, Input, Key.Block, maskName(Gate.Name, Key.Block));
   }
 
   /// The mask \p Key in the spatial size of site \p Site.
@@ -283,6 +282,7 @@ private:
 
   Model &M;
   const SharePlan &Plan;
+  bool All;                  ///< also sites that may stay as they are
   std::vector<Node *> Pools; ///< of the plan's average pools
   std::vector<GateSite> Sites;
   std::vector<Use> Compared; ///< by site
@@ -294,23 +294,37 @@ private:
 
 class ShareGates : public Pass {
 public:
+  explicit ShareGates(bool All) : All(All) {}
   llvm::Expected<bool> run(Model &M, PassContext &Context) override {
     if (!Context.Plan)
       return llvm::createStringError("needs a share plan: run `plan-gates` before, or give one with --plan");
     Context.Original = M.clone();
-    return GateRewriter(M, *Context.Plan).run();
+    return GateRewriter(M, *Context.Plan, All).run();
   }
+
+private:
+  bool All;
 };
 
 } // namespace
 
+std::string deepshare::maskName(llvm::StringRef Site, unsigned Block) {
+  return Site.str() + (Block == 1 ? "_drelu" : fmt::format("_drelu{0}x{0}", Block));
+}
+
 PassInfo deepshare::shareGatesPass() {
-  return {.Name = "share-gates",
-          .Contract =
-              "Replaces the gates that the share plan names by DReLU and DReLUShare operators, so that each gate of "
-              "the plan is computed once.",
-          .Options = {},
-          .Create = createPass<ShareGates>,
-          .Alias = {},
-          .Effect = PassEffect::Shares};
+  return {
+      .Name = "share-gates",
+      .Contract =
+          "Replaces the gates that the share plan names by DReLU and DReLUShare operators, so that each gate of "
+          "the plan is computed once.",
+      .Options = {{"all", "0", "1: also sites whose channels all keep their own gates, which else stay as they are"}},
+      .Create = [](const PassOptions &Options) -> llvm::Expected<std::unique_ptr<Pass>> {
+        llvm::Expected<int64_t> All = Options.getInt("all", 0, 1);
+        if (!All)
+          return All.takeError();
+        return std::make_unique<ShareGates>(*All != 0);
+      },
+      .Alias = {},
+      .Effect = PassEffect::Shares};
 }

@@ -81,6 +81,11 @@ static std::string optionsIdentity(const TrainingOptions &O) {
   Text += fmt::format("/{}/{}/{}", O.Renormalize, O.Processes ? O.Processes->size() : 1, O.GateNoise);
   llvm::SHA256 Hash;
   Hash.update(Text);
+  if (O.Polarize) {
+    Hash.update(fmt::format("/{}", O.Polarize->Target));
+    for (const Polarization::Mask &Mask : O.Polarize->Masks)
+      Hash.update(fmt::format("/{} {}", Mask.Name, fmt::join(Mask.Prices, ",")));
+  }
   return hexOf(Hash);
 }
 

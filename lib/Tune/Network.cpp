@@ -11,6 +11,7 @@
 #include "deepshare/IR/ShareOps.h"
 
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/StringSet.h"
 
 #include <fmt/format.h>
 
@@ -107,20 +108,49 @@ static bool movesElements(const Node &N) {
   return N.domain().empty() && llvm::is_contained(Types, N.opType());
 }
 
+llvm::Error Network::polarize(const Polarization &Gates, double ScoreScale) {
+  llvm::StringSet<> Computed;
+  for (const Node &N : M.graph())
+    if (isDReLU(N))
+      Computed.insert(N.output()->name());
+  for (const Polarization::Mask &Mask : Gates.Masks)
+    if (!Computed.contains(Mask.Name))
+      return llvm::createStringError(
+          fmt::format("the model has no DReLU '{}' whose gates could be given up", Mask.Name));
+  Polarized = std::make_unique<Polarizer>(Gates, ScoreScale, Device);
+  for (auto [Name, T] : {std::pair("polarization.scores", &Polarized->scores()),
+                         std::pair("polarization.levels", &Polarized->levels())}) {
+    T->set_requires_grad(true);
+    Trained.push_back({Name, *T});
+  }
+  Polarized->setProgress(0);
+  return llvm::Error::success();
+}
+
+void Network::takeOverMask(Node &N) {
+  uint64_t Number = Masks.size();
+  auto &Mask = *Masks.emplace_back(&N, std::make_unique<TrainedMask>(N)).second;
+  IsMask.insert(N.output());
+  Exec->overrideNode(&N, [this, &N, &Mask, Number](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> {
+    if (Measuring)
+      Mask.measureDeviation(In[0]);
+    std::optional<TrainedMask::Noise> Noise;
+    if (Mode.Noise > 0)
+      Noise = {Mode.Noise, Random({Mode.NoiseSeed, Number}).next()};
+    at::Tensor Bits = Mask.mask(In[0], Mode.Sharpness, Noise);
+    std::optional<size_t> MayGo = Polarized ? Polarized->find(N.output()->name()) : std::nullopt;
+    if (!MayGo)
+      return {Bits};
+    if (Measuring)
+      Polarized->measureLevels(*MayGo, Bits);
+    return {Polarized->apply(*MayGo, Bits)};
+  });
+}
+
 void Network::takeOverGates(std::optional<TrainedPart> Part) {
   for (Node &N : M.graph()) {
     if (isDReLU(N)) {
-      uint64_t Number = Masks.size();
-      auto &Mask = *Masks.emplace_back(&N, std::make_unique<TrainedMask>(N)).second;
-      IsMask.insert(N.output());
-      Exec->overrideNode(&N, [this, &Mask, Number](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> {
-        if (Measuring)
-          Mask.measureDeviation(In[0]);
-        std::optional<TrainedMask::Noise> Noise;
-        if (Mode.Noise > 0)
-          Noise = {Mode.Noise, Random({Mode.NoiseSeed, Number}).next()};
-        return {Mask.mask(In[0], Mode.Sharpness, Noise)};
-      });
+      takeOverMask(N);
     } else if (isDReLUShare(N)) {
       auto &Share = *Shares.emplace_back(&N, std::make_unique<TrainedShare>(N, Device)).second;
       if (Part && Share.numFree()) {
@@ -142,7 +172,7 @@ void Network::takeOverGates(std::optional<TrainedPart> Part) {
 void Network::takeOverUserOfMask(Node &N) {
   Exec->overrideNode(&N, [this, &N](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> {
     bool ToFloat = N.is("Cast") && N.intAttribute("to", 0) == static_cast<int64_t>(ElementType::Float32);
-    if (ToFloat && Mode.Sharpness != 0)
+    if (ToFloat && !masksAreBits())
       return {In[0]};
     std::vector<at::Tensor> Inputs = In.vec();
     for (unsigned I = 0; I < N.numInputs(); ++I)

@@ -8,6 +8,7 @@
 #define DEEPSHARE_LIB_TUNE_NETWORK_H
 
 #include "Parameters.h"
+#include "Polarizer.h"
 #include "Renormalization.h"
 #include "ShareGate.h"
 
@@ -54,12 +55,17 @@ public:
   /// none. \p Renormalize: the normalisations that were folded into convolutions are open while they are trained.
   static llvm::Expected<std::unique_ptr<Network>> create(Model &M, std::optional<TrainedPart> Trained,
                                                          at::Device Device, bool Renormalize = false);
+  /// Makes gates such as may be given up, whose scores move by the learning rate times \p ScoreScale. To be called
+  /// before calibrate(). Error: a mask that no DReLU node makes.
+  llvm::Error polarize(const Polarization &Gates, double ScoreScale);
 
   /// What gradients move.
   std::vector<StateTensor> &parameters() { return Trained; }
   /// What else the training changes: running statistics, and the deviations of the gates.
   std::vector<StateTensor> &buffers() { return Buffers; }
   uint64_t numTrained() const;
+  /// The gates that may be given up; null if there are none.
+  Polarizer *polarizer() { return Polarized.get(); }
 
   /// Names of the values that gates compare.
   std::vector<std::string> gateInputs() const;
@@ -80,6 +86,7 @@ private:
   void openNormalizations();
   llvm::Error findTensors(std::optional<TrainedPart> Part);
   void takeOverGates(std::optional<TrainedPart> Part);
+  void takeOverMask(Node &N);
   void takeOverUserOfMask(Node &N);
   void takeOverNormalization(Node &N);
 
@@ -93,10 +100,13 @@ private:
   llvm::MapVector<const Value *, std::unique_ptr<OpenNormalization>> Open; ///< by the convolution's output
   std::vector<std::pair<Node *, std::unique_ptr<TrainedMask>>> Masks;
   std::vector<std::pair<Node *, std::unique_ptr<TrainedShare>>> Shares;
-  /// Masks, wherever they were moved to: while gates are smooth these are numbers between 0 and 1, not bits.
+  std::unique_ptr<Polarizer> Polarized;
+  /// Masks, wherever they were moved to: while gates are smooth or polarise these are numbers between 0 and 1, not
+  /// bits.
   llvm::DenseSet<const Value *> IsMask;
   const Value *LogitsValue = nullptr;
   std::vector<const Value *> WatchedValues;
+  bool masksAreBits() const { return Mode.Sharpness == 0 && !Polarized; }
   RunMode Mode;
   bool Measuring = false;
 };

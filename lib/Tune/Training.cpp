@@ -34,6 +34,9 @@ namespace {
 
 /// Steps that the reported loss is a mean over.
 constexpr size_t LossWindow = 50;
+/// How far a score would move if AdamW moved it by the highest learning rate in every step, in widths of its first
+/// gate.
+constexpr double ScoreReach = 20;
 
 double learningRate(const TrainingOptions &O, uint64_t Step) {
   if (Step < O.WarmupSteps)
@@ -67,6 +70,7 @@ private:
   llvm::Expected<double> measureAccuracy();
   llvm::Error checkpoint(uint64_t Step, LoaderState Loader);
   std::vector<StateTensor> state() const;
+  void setProgress(uint64_t Done);
   void average();
   void swapAverage();
 
@@ -91,6 +95,10 @@ llvm::Error Trainer::prepare(const Model *TeacherModel) {
   if (!Made)
     return Made.takeError();
   Student = std::move(*Made);
+  if (Options.Polarize)
+    if (llvm::Error E = Student->polarize(*Options.Polarize,
+                                          ScoreReach / (std::max(Options.LearningRate, 1e-12) * static_cast<double>(Options.Steps))))
+      return E;
   if (Student->parameters().empty())
     return llvm::createStringError(Options.Train == TrainedPart::Slopes ? "the model has no free slopes to train"
                                                                         : "the model has no parameters to train");
@@ -205,6 +213,7 @@ llvm::Expected<double> Trainer::step(const Batch &Input, uint64_t Number) {
       Mode.Noise = std::exp2(-Options.GateNoise);
       Mode.NoiseSeed = Random({Options.Seed, Number, Options.Processes ? Options.Processes->rank() : 0}).next();
     }
+    setProgress(Number);
     llvm::Expected<NetworkOutput> Output = Student->run(Pixels, Mode);
     if (!Output)
       return Output.takeError();
@@ -224,6 +233,12 @@ llvm::Expected<double> Trainer::step(const Batch &Input, uint64_t Number) {
     average();
     return *Value;
   });
+}
+
+/// Gates that may be given up are in each run as its step has them.
+void Trainer::setProgress(uint64_t Done) {
+  if (Polarizer *Gates = Student->polarizer())
+    Gates->setProgress(static_cast<double>(Done) / static_cast<double>(Options.Steps));
 }
 
 void Trainer::average() {
@@ -328,6 +343,7 @@ llvm::Expected<TrainingResult> Trainer::train(const std::function<void(const Tra
     TrainingStep Told{Done, Options.Steps, *Loss, learningRate(Options, Number), sharpness(Options, Number), {}};
     if (Options.HeldOut && (IsLast || (Options.EvaluateEvery && Done % Options.EvaluateEvery == 0))) {
       swapAverage();
+      setProgress(Done);
       llvm::Expected<double> Accuracy = measureAccuracy();
       swapAverage();
       if (!Accuracy)
@@ -342,6 +358,9 @@ llvm::Expected<TrainingResult> Trainer::train(const std::function<void(const Tra
   }
   Result.Loss = Losses.empty() ? 0 : std::accumulate(Losses.begin(), Losses.end(), 0.0) / Losses.size();
   swapAverage();
+  setProgress(Options.Steps);
+  if (const Polarizer *Gates = Student->polarizer())
+    Result.Gates = Gates->result();
   if (llvm::Error E = guarded("cannot store the weights", [&] { return Student->store(); }))
     return E;
   return Result;

@@ -46,6 +46,14 @@ static llvm::Error checkNumbers(const TrainingOptions &O) {
   for (const auto &R : Ranges)
     if (!std::isfinite(R.Value) || R.Value < R.Least || R.Value > R.Most)
       return Fail(fmt::format("expected a {} from {} to {}, got {}", R.Name, R.Least, R.Most, R.Value));
+  if (!O.Polarize)
+    return llvm::Error::success();
+  if (O.Polarize->Masks.empty())
+    return Fail("there is no gate to give up");
+  for (const Polarization::Mask &Mask : O.Polarize->Masks)
+    for (double Price : Mask.Prices)
+      if (!std::isfinite(Price) || Price <= 0)
+        return Fail(fmt::format("mask '{}': expected prices of gates above 0, got {}", Mask.Name, Price));
   return llvm::Error::success();
 }
 

@@ -50,6 +50,9 @@ static llvm::Error checkBudgets(const TuneOptions &Options) {
     if (Parsed->Unit == BudgetUnit::Seconds)
       return llvm::createStringError("--budget-schedule: budget " + Text +
                                      " is a time, which only a network tells; give DReLUs or bytes (50%, 12MB)");
+    if (Options.Polarize && Parsed->Unit != BudgetUnit::DReLUs)
+      return llvm::createStringError("--polarize: budget " + Text +
+                                     ": gates polarise for a number of DReLUs only (50%, 94208)");
     if (Before && Before->Unit == Parsed->Unit && Before->IsFraction == Parsed->IsFraction &&
         Parsed->Amount > Before->Amount)
       return llvm::createStringError("--budget-schedule: budget " + Text + " is more than the one before");
@@ -78,6 +81,10 @@ llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *co
   cl::list<std::string, std::vector<std::string>> Budgets(
       "budget-schedule", cl::CommaSeparated, cl::location(Result.Budgets), cl::value_desc("50%,25%"),
       cl::desc("Plan and tune the model in turn, to less and less; --steps are spread evenly"), cl::cat(category()));
+  Flag Polarize(
+      "polarize", Result.Polarize,
+      "After the first budget of the schedule do not plan anew: learn, in half of a stage's steps, which gates of "
+      "the stage before to give up");
   Text Strategy("strategy", Result.Strategy, "How to plan: full, own, uniform, linear, kmedoids, blocks, random",
                 "name");
   Text CostModel("cost-model", Result.CostModel, "For budgets in bytes: a name or a file", "name");
@@ -143,6 +150,8 @@ llvm::Expected<TuneOptions> deepshare::parseCommandLine(int Argc, const char *co
   Result.RandomInit = RandomInit;
   if (llvm::Error E = checkBudgets(Result))
     return E;
+  if (Result.Polarize && Result.Budgets.size() < 2)
+    return llvm::createStringError("--polarize: give a --budget-schedule of two budgets or more");
   if (Result.Budgets.empty() && (Strategy.getNumOccurrences() || CostModel.getNumOccurrences()))
     return llvm::createStringError("--strategy and --cost-model plan: give --budget-schedule");
   // The model is its own teacher before gates are shared.

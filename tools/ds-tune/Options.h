@@ -32,6 +32,8 @@ struct TuneOptions {
   uint64_t Epochs = 0;
   /// What gates may cost, stage by stage: plan and tune in turn. Empty: tune the model as it is.
   std::vector<std::string> Budgets;
+  /// Stages after the first do not plan: a training chooses which gates of the stage before they give up.
+  bool Polarize = false;
   /// How to plan, and by which cost model.
   std::string Strategy = "full", CostModel = "semi2k-64";
   /// Where to write a JSON line for each step; empty: nowhere.

@@ -6,7 +6,10 @@
 
 #include "Schedule.h"
 
+#include "PolarizedPlan.h"
+
 #include "deepshare/Exec/Communicator.h"
+#include "deepshare/IR/Fingerprint.h"
 #include "deepshare/ONNX/ONNX.h"
 #include "deepshare/Tune/Transfer.h"
 #include "deepshare/passes/Pass.h"
@@ -32,10 +35,10 @@ llvm::Error runPasses(llvm::StringRef Text, Model &M, PassContext &Context) {
 
 /// Where a stage is kept: its state while it trains, then what it made.
 struct StageFiles {
-  std::string Checkpoint, Model, Plan;
+  std::string Checkpoint, Polarizing, Model, Plan;
   StageFiles(const TuneOptions &Options, size_t Stage)
-      : Checkpoint(fmt::format("{}.stage{}", Options.Training.Checkpoint, Stage + 1)), Model(Checkpoint + ".onnx"),
-        Plan(Checkpoint + ".plan.json") {}
+      : Checkpoint(fmt::format("{}.stage{}", Options.Training.Checkpoint, Stage + 1)),
+        Polarizing(Checkpoint + ".polarizing"), Model(Checkpoint + ".onnx"), Plan(Checkpoint + ".plan.json") {}
 };
 
 class Scheduler {
@@ -57,9 +60,10 @@ public:
         return Kept.takeError();
       if (*Kept)
         continue;
-      if (llvm::Error E = plan(Stage))
+      if (llvm::Error E = Options.Polarize && Stage ? polarize(Stage) : plan(Stage))
         return E;
-      if (llvm::Error E = train(Stage))
+      StageFiles Files(Options, Stage);
+      if (llvm::Error E = train(*Result.Tuned, startOf(Stage), stepsBefore(Stage + 1), Files.Checkpoint))
         return E;
       if (llvm::Error E = keep(Stage))
         return E;
@@ -69,6 +73,11 @@ public:
 
 private:
   uint64_t stepsBefore(size_t Stage) const { return Options.Training.Steps * Stage / Options.Budgets.size(); }
+  /// The first step of the training on the stage's plan: where gates polarise, half of the stage's steps are for that.
+  uint64_t startOf(size_t Stage) const {
+    uint64_t First = stepsBefore(Stage);
+    return Options.Polarize && Stage ? First + (stepsBefore(Stage + 1) - First) / 2 : First;
+  }
 
   /// Takes over what an interrupted run left of \p Stage; returns whether there was anything.
   llvm::Expected<bool> takeUp(size_t Stage) {
@@ -92,6 +101,16 @@ private:
     return true;
   }
 
+  PassContext makeContext() {
+    PassContext Context;
+    Context.Images = &Images;
+    Context.Seed = Options.Training.Seed;
+    Context.Processes = Options.Training.Processes;
+    Context.Progress = Report.Planning;
+    Context.Cost = Cost;
+    return Context;
+  }
+
   /// Makes Result.Tuned the model that the stage's training starts from.
   llvm::Error plan(size_t Stage) {
     std::unique_ptr<Model> Before = std::move(Result.Tuned);
@@ -99,16 +118,17 @@ private:
     if (Before)
       if (llvm::Error E = transferParameters(*Before, *Result.Tuned))
         return E;
-    PassContext Context;
-    Context.Images = &Images;
-    Context.Seed = Options.Training.Seed;
-    Context.Processes = Options.Training.Processes;
-    Context.Progress = Report.Planning;
-    Context.Cost = Cost;
+    PassContext Context = makeContext();
     std::string Text = fmt::format("observe-gates,plan-gates{{budget='{}' strategy='{}'}},share-gates",
                                    Options.Budgets[Stage], Options.Strategy);
     if (llvm::Error E = runPasses(Text, *Result.Tuned, Context))
       return E;
+    return finish(std::move(Before), Context, Stage);
+  }
+
+  /// Makes the plan of \p Context, by which Result.Tuned is rewritten, the stage's, and re-fits the model to \p Before,
+  /// what the stage before made; null: to the original.
+  llvm::Error finish(std::unique_ptr<Model> Before, PassContext &Context, size_t Stage) {
     std::shared_ptr<Model> Unshared = Context.Original;
     if (Before)
       Context.Original = std::move(Before);
@@ -127,22 +147,62 @@ private:
                                       : llvm::Error::success();
   }
 
-  llvm::Error train(size_t Stage) {
+  /// Makes Result.Tuned the model that the stage's training starts from: the one before, without the gates that a
+  /// training learns to do without.
+  llvm::Error polarize(size_t Stage) {
+    std::unique_ptr<Model> Before = std::move(Result.Tuned);
+    SharePlan Plan = std::move(Result.Plan);
+    takeSlopes(*Before, Plan);
+    llvm::Expected<Polarization> Gates =
+        polarizationOf(Plan, *Canonical, llvm::cantFail(parseBudget(Options.Budgets[Stage])));
+    if (!Gates)
+      return Gates.takeError();
+    PassContext Context = makeContext();
+    std::unique_ptr<Model> Open;
+    if (llvm::Error E =
+            rewrite(*Before, Plan, "share-gates{all=1},eliminate-dead-code,infer-shapes", Context).moveInto(Open))
+      return E;
+    if (llvm::Error E = train(*Open, stepsBefore(Stage), startOf(Stage), StageFiles(Options, Stage).Polarizing, *Gates))
+      return E;
+    takeSlopes(*Open, Plan);
+    giveUpGates(Plan, Result.Result.Gates);
+    if (llvm::Error E = rewrite(*Open, Plan, "share-gates", Context).moveInto(Result.Tuned))
+      return E;
+    return finish(std::move(Before), Context, Stage);
+  }
+
+  /// The original rewritten by \p Plan, with the weights of \p Weights.
+  llvm::Expected<std::unique_ptr<Model>> rewrite(Model &Weights, const SharePlan &Plan, llvm::StringRef Passes,
+                                                 PassContext &Context) {
+    std::unique_ptr<Model> Made = Canonical->clone();
+    if (llvm::Error E = transferParameters(Weights, *Made))
+      return E;
+    Context.Plan = Plan;
+    // Weights may have been given a bias.
+    Context.Plan->Model = structureFingerprint(*Made);
+    if (llvm::Error E = runPasses(Passes, *Made, Context))
+      return E;
+    return Made;
+  }
+
+  /// Trains \p M in the steps from \p First to \p End, of which its schedules know nothing.
+  llvm::Error train(Model &M, uint64_t First, uint64_t End, llvm::StringRef Checkpoint,
+                    std::optional<Polarization> Gates = std::nullopt) {
     TrainingOptions Training = Options.Training;
-    Training.Steps = stepsBefore(Stage + 1) - stepsBefore(Stage);
+    Training.Steps = End - First;
+    Training.Polarize = std::move(Gates);
     if (!Training.Checkpoint.empty())
-      Training.Checkpoint = StageFiles(Options, Stage).Checkpoint;
-    llvm::Expected<TrainingResult> Trained =
-        trainModel(*Result.Tuned, &Teacher, Images, Training, [&](TrainingStep Step) {
-          Step.Step += stepsBefore(Stage);
-          Step.Steps = Options.Training.Steps;
-          if (Report.Training)
-            Report.Training(Step);
-        });
+      Training.Checkpoint = Checkpoint;
+    llvm::Expected<TrainingResult> Trained = trainModel(M, &Teacher, Images, Training, [&](TrainingStep Step) {
+      Step.Step += First;
+      Step.Steps = Options.Training.Steps;
+      if (Report.Training)
+        Report.Training(Step);
+    });
     if (!Trained)
       return Trained.takeError();
-    Result.Result = *Trained;
-    Result.Result.ResumedAt += Trained->ResumedAt ? stepsBefore(Stage) : 0;
+    Result.Result = std::move(*Trained);
+    Result.Result.ResumedAt += Result.Result.ResumedAt ? First : 0;
     return llvm::Error::success();
   }
 
@@ -156,6 +216,7 @@ private:
     if (llvm::Error E = writeSharePlan(Result.Plan, Files.Plan))
       return E;
     std::ignore = llvm::sys::fs::remove(Files.Checkpoint);
+    std::ignore = llvm::sys::fs::remove(Files.Polarizing);
     return llvm::Error::success();
   }
 
@@ -169,8 +230,8 @@ private:
     std::string Budgets;
     for (const std::string &Budget : llvm::ArrayRef(Options.Budgets).take_front(Stage + 1))
       Budgets += (Budgets.empty() ? "" : ", ") + Budget;
-    return fmt::format("strategy {}, budgets {} of {} in turn, seed {}, training {:.16}", Options.Strategy, Budgets,
-                       Options.Budgets.size(), Options.Training.Seed, Identity);
+    return fmt::format("strategy {}, budgets {} of {} in turn{}, seed {}, training {:.16}", Options.Strategy, Budgets,
+                       Options.Budgets.size(), Options.Polarize ? ", polarised" : "", Options.Training.Seed, Identity);
   }
 
   const Model &Original, &Teacher;
@@ -194,6 +255,7 @@ void deepshare::removeStages(const TuneOptions &Options) {
   for (size_t Stage = 0; Stage < Options.Budgets.size(); ++Stage) {
     StageFiles Files(Options, Stage);
     std::ignore = llvm::sys::fs::remove(Files.Checkpoint);
+    std::ignore = llvm::sys::fs::remove(Files.Polarizing);
     std::ignore = llvm::sys::fs::remove(Files.Plan);
     std::ignore = llvm::sys::fs::remove(Files.Model);
   }

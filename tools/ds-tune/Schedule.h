@@ -11,6 +11,9 @@
 // planner again, which now measures what they are worth to these weights. Repair then re-fits to the model that the
 // stage before made, so that what was learned stays; the training's teacher is the original throughout.
 //
+// With Options.Polarize only the first stage is planned. Half of the steps of each other one learn which gates of the
+// stage before to give up, the other half train without them.
+//
 //===----------------------------------------------------------------------===//
 
 #ifndef DEEPSHARE_TOOLS_DS_TUNE_SCHEDULE_H

@@ -29,6 +29,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace deepshare {
 
@@ -38,6 +39,23 @@ enum class OptimizerKind { Sgd, AdamW };
 
 /// Which parameters move.
 enum class TrainedPart { All, Slopes };
+
+/// Gates that a training may give up: it learns to do without some of what the DReLU nodes of a model compute, until
+/// the others cost no more than a target (gates that polarise; after Guo et al., GDP, ICCV 2021).
+struct Polarization {
+  struct Mask {
+    std::string Name;           ///< output of a DReLU node
+    std::vector<double> Prices; ///< of the gates of its channels, more than 0 each
+  };
+  std::vector<Mask> Masks;
+  double Target = 0; ///< what the gates that stay may cost together
+};
+
+/// What became of a gate that a training could give up.
+struct PolarizedGate {
+  bool Kept;
+  float Level; ///< where it is not kept: what stands in place of its bit, 0 to 1
+};
 
 struct TrainingOptions {
   uint64_t Steps = 300;
@@ -81,6 +99,10 @@ struct TrainingOptions {
   /// that keeps so many fractional bits: bits near zero flip. 0: no noise.
   double GateNoise = 0;
 
+  /// Which gates the training may give up; nothing: none. The model keeps all of them, TrainingResult says which to do
+  /// without.
+  std::optional<Polarization> Polarize;
+
   /// Images that are never trained on; accuracy on them is measured with the step, every EvaluateEvery steps (0: only
   /// at the end). Compared with labels, or with the teacher's choice where there are none.
   const ImageSet *HeldOut = nullptr;
@@ -116,11 +138,14 @@ struct TrainingResult {
   uint64_t ResumedAt = 0;    ///< steps that a checkpoint had done
   uint64_t Parameters = 0;   ///< numbers that moved
   uint64_t MatchedGates = 0; ///< gates compared with the teacher's
+  /// Of TrainingOptions::Polarize: by mask and channel.
+  std::vector<std::vector<PolarizedGate>> Gates;
 };
 
 /// Trains \p M in place. \p Teacher may be null if LabelWeight is all that counts. \p Report, if any, is called after
 /// each step. Errors: an operator that lib/Exec cannot run, images or labels that do not fit the model, a loss that is
-/// not finite (the last good state stays in the checkpoint), a checkpoint of another training; \p M is then as it was.
+/// not finite (the last good state stays in the checkpoint), a checkpoint of another training, gates to give up that
+/// the model does not have; \p M is then as it was.
 llvm::Expected<TrainingResult> trainModel(Model &M, const Model *Teacher, const ImageSet &Images,
                                           const TrainingOptions &Options,
                                           const std::function<void(const TrainingStep &)> &Report = nullptr);

@@ -15,6 +15,10 @@ namespace deepshare {
 /// is computed once and nothing else is compared. Leaves the model as it was in the context.
 PassInfo shareGatesPass();
 
+/// The name that the pass gives the mask of the gates of a site, one an element (\p Block 1) or a tile, if no value of
+/// the model has it already.
+std::string maskName(llvm::StringRef Site, unsigned Block);
+
 } // namespace deepshare
 
 #endif // DEEPSHARE_PASSES_SHAREGATES_H
