@@ -11,7 +11,7 @@
 #include "deepshare/IR/ShareOps.h"
 
 #include "llvm/ADT/DenseSet.h"
-#include "llvm/ADT/StringSet.h"
+#include "llvm/ADT/StringMap.h"
 
 #include <fmt/format.h>
 
@@ -108,21 +108,23 @@ static bool movesElements(const Node &N) {
   return N.domain().empty() && llvm::is_contained(Types, N.opType());
 }
 
-llvm::Error Network::polarize(const Polarization &Gates, double ScoreScale) {
-  llvm::StringSet<> Computed;
+llvm::Error Network::polarize(const Polarization &Gates, double ScoreRate) {
+  llvm::StringMap<const Node *> Computed;
   for (const Node &N : M.graph())
     if (isDReLU(N))
-      Computed.insert(N.output()->name());
-  for (const Polarization::Mask &Mask : Gates.Masks)
-    if (!Computed.contains(Mask.Name))
+      Computed[N.output()->name()] = &N;
+  for (auto [Number, Mask] : llvm::enumerate(Gates.Masks)) {
+    const Node *N = Computed.lookup(Mask.Name);
+    if (!N)
       return llvm::createStringError(
           fmt::format("the model has no DReLU '{}' whose gates could be given up", Mask.Name));
-  Polarized = std::make_unique<Polarizer>(Gates, ScoreScale, Device);
-  for (auto [Name, T] : {std::pair("polarization.scores", &Polarized->scores()),
-                         std::pair("polarization.levels", &Polarized->levels())}) {
-    T->set_requires_grad(true);
-    Trained.push_back({Name, *T});
+    MayGo[N] = Number;
   }
+  Polarized = std::make_unique<Polarizer>(Gates, Device);
+  Polarized->scores().set_requires_grad(true);
+  Polarized->levels().set_requires_grad(true);
+  Trained.push_back({"polarization.scores", Polarized->scores(), ScoreRate});
+  Trained.push_back({"polarization.levels", Polarized->levels()});
   Polarized->setProgress(0);
   return llvm::Error::success();
 }
@@ -138,12 +140,12 @@ void Network::takeOverMask(Node &N) {
     if (Mode.Noise > 0)
       Noise = {Mode.Noise, Random({Mode.NoiseSeed, Number}).next()};
     at::Tensor Bits = Mask.mask(In[0], Mode.Sharpness, Noise);
-    std::optional<size_t> MayGo = Polarized ? Polarized->find(N.output()->name()) : std::nullopt;
-    if (!MayGo)
+    auto Gates = MayGo.find(&N);
+    if (Gates == MayGo.end())
       return {Bits};
     if (Measuring)
-      Polarized->measureLevels(*MayGo, Bits);
-    return {Polarized->apply(*MayGo, Bits)};
+      Polarized->measureLevels(Gates->second, Bits);
+    return {Polarized->apply(Gates->second, Bits)};
   });
 }
 
@@ -168,11 +170,11 @@ void Network::takeOverGates(std::optional<TrainedPart> Part) {
   }
 }
 
-/// A Cast to float lets a smooth mask through; any other operator gets its bits.
+/// A Cast to float lets a mask of numbers through; any other operator gets its bits.
 void Network::takeOverUserOfMask(Node &N) {
   Exec->overrideNode(&N, [this, &N](llvm::ArrayRef<at::Tensor> In) -> std::vector<at::Tensor> {
     bool ToFloat = N.is("Cast") && N.intAttribute("to", 0) == static_cast<int64_t>(ElementType::Float32);
-    if (ToFloat && !masksAreBits())
+    if (ToFloat && at::isFloatingType(In[0].scalar_type()))
       return {In[0]};
     std::vector<at::Tensor> Inputs = In.vec();
     for (unsigned I = 0; I < N.numInputs(); ++I)

@@ -15,6 +15,7 @@
 #include "deepshare/Exec/Exec.h"
 #include "deepshare/Tune/Training.h"
 
+#include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/MapVector.h"
 #include "llvm/Support/Error.h"
@@ -27,6 +28,7 @@ namespace deepshare::tune {
 struct StateTensor {
   std::string Name;
   at::Tensor Value;
+  double Rate = 1; ///< of a parameter: its learning rate over that of weights
 };
 
 /// What a run is for.
@@ -55,9 +57,9 @@ public:
   /// none. \p Renormalize: the normalisations that were folded into convolutions are open while they are trained.
   static llvm::Expected<std::unique_ptr<Network>> create(Model &M, std::optional<TrainedPart> Trained,
                                                          at::Device Device, bool Renormalize = false);
-  /// Makes gates such as may be given up, whose scores move by the learning rate times \p ScoreScale. To be called
+  /// Lets the training give up \p Gates. \p ScoreRate: how much faster than weights their scores move. To be called
   /// before calibrate(). Error: a mask that no DReLU node makes.
-  llvm::Error polarize(const Polarization &Gates, double ScoreScale);
+  llvm::Error polarize(const Polarization &Gates, double ScoreRate);
 
   /// What gradients move.
   std::vector<StateTensor> &parameters() { return Trained; }
@@ -101,12 +103,12 @@ private:
   std::vector<std::pair<Node *, std::unique_ptr<TrainedMask>>> Masks;
   std::vector<std::pair<Node *, std::unique_ptr<TrainedShare>>> Shares;
   std::unique_ptr<Polarizer> Polarized;
+  llvm::DenseMap<const Node *, size_t> MayGo; ///< DReLU nodes, and the numbers of their masks in Polarized
   /// Masks, wherever they were moved to: while gates are smooth or polarise these are numbers between 0 and 1, not
   /// bits.
   llvm::DenseSet<const Value *> IsMask;
   const Value *LogitsValue = nullptr;
   std::vector<const Value *> WatchedValues;
-  bool masksAreBits() const { return Mode.Sharpness == 0 && !Polarized; }
   RunMode Mode;
   bool Measuring = false;
 };

@@ -24,42 +24,53 @@ using namespace deepshare::tune;
 
 struct Optimizer::Impl {
   std::unique_ptr<torch::optim::Optimizer> Torch;
+  std::vector<double> Rates; ///< of the groups, over the learning rate
 };
 
+namespace {
+/// Parameters that move alike.
+struct Group {
+  double WeightDecay, Rate;
+  std::vector<at::Tensor> Tensors;
+};
+} // namespace
+
 template <typename OptimizerType, typename OptionsType>
-static std::unique_ptr<torch::optim::Optimizer> make(const std::vector<at::Tensor> &Decaying,
-                                                     const std::vector<at::Tensor> &Others, OptionsType Options,
-                                                     double WeightDecay) {
+static std::unique_ptr<torch::optim::Optimizer> make(llvm::ArrayRef<Group> Given, OptionsType Options) {
   std::vector<torch::optim::OptimizerParamGroup> Groups;
-  for (const auto &[Tensors, Decay] : {std::pair(Decaying, WeightDecay), std::pair(Others, 0.0)})
-    if (!Tensors.empty()) {
-      auto Own = std::make_unique<OptionsType>(Options);
-      Own->weight_decay(Decay);
-      Groups.emplace_back(Tensors, std::move(Own));
-    }
+  for (const Group &G : Given) {
+    auto Own = std::make_unique<OptionsType>(Options);
+    Own->weight_decay(G.WeightDecay);
+    Groups.emplace_back(G.Tensors, std::move(Own));
+  }
   return std::make_unique<OptimizerType>(Groups, Options);
 }
 
 Optimizer::Optimizer(llvm::ArrayRef<StateTensor> Parameters, const TrainingOptions &Options)
     : I(std::make_unique<Impl>()) {
-  std::vector<at::Tensor> Decaying, Others;
-  for (const StateTensor &P : Parameters)
-    (P.Value.dim() >= 2 && !llvm::StringRef(P.Name).ends_with(".slopes") ? Decaying : Others).push_back(P.Value);
+  std::vector<Group> Groups;
+  for (const StateTensor &P : Parameters) {
+    double Decay = P.Value.dim() >= 2 && !llvm::StringRef(P.Name).ends_with(".slopes") ? Options.WeightDecay : 0;
+    auto Found = llvm::find_if(Groups, [&](const Group &G) { return G.WeightDecay == Decay && G.Rate == P.Rate; });
+    if (Found == Groups.end())
+      Found = Groups.insert(Groups.end(), {Decay, P.Rate, {}});
+    Found->Tensors.push_back(P.Value);
+  }
+  for (const Group &G : Groups)
+    I->Rates.push_back(G.Rate);
   if (Options.Optimizer == OptimizerKind::Sgd)
     I->Torch = make<torch::optim::SGD>(
-        Decaying, Others,
-        torch::optim::SGDOptions(Options.LearningRate).momentum(Options.Momentum).nesterov(Options.Momentum > 0),
-        Options.WeightDecay);
+        Groups,
+        torch::optim::SGDOptions(Options.LearningRate).momentum(Options.Momentum).nesterov(Options.Momentum > 0));
   else
-    I->Torch = make<torch::optim::AdamW>(Decaying, Others, torch::optim::AdamWOptions(Options.LearningRate),
-                                         Options.WeightDecay);
+    I->Torch = make<torch::optim::AdamW>(Groups, torch::optim::AdamWOptions(Options.LearningRate));
 }
 
 Optimizer::~Optimizer() = default;
 
 void Optimizer::step(double LearningRate) {
-  for (torch::optim::OptimizerParamGroup &Group : I->Torch->param_groups())
-    Group.options().set_lr(LearningRate);
+  for (auto [Group, Rate] : llvm::zip_equal(I->Torch->param_groups(), I->Rates))
+    Group.options().set_lr(LearningRate * Rate);
   I->Torch->step();
 }
 

@@ -18,31 +18,23 @@ using namespace deepshare::tune;
 
 /// Of the steps: when the budget has come down to its target.
 static constexpr double LoweringPart = 0.7;
-/// Of the price of all gates: what the first step allows, and at the most any.
+/// The first step's budget, of the price of all gates: with all of it every p would be 1, where scores learn nothing.
 static constexpr double FirstBudget = 0.98;
-/// w in the last step; it is 1 in the first.
+/// w falls from 1 to this.
 static constexpr double LastWidth = 0.05;
 
-Polarizer::Polarizer(const Polarization &Gates, double ScoreScale, at::Device Device)
-    : Target(Gates.Target), ScoreScale(ScoreScale) {
+Polarizer::Polarizer(const Polarization &Gates, at::Device Device) : Target(Gates.Target) {
   for (const Polarization::Mask &Mask : Gates.Masks) {
     Names.push_back(Mask.Name);
-    Offsets.push_back(static_cast<int64_t>(Costs.size()));
-    llvm::append_range(Costs, Mask.Prices);
+    Offsets.push_back(static_cast<int64_t>(Prices.size()));
+    llvm::append_range(Prices, Mask.Prices);
   }
-  auto Count = static_cast<int64_t>(Costs.size());
+  auto Count = static_cast<int64_t>(Prices.size());
   Offsets.push_back(Count);
-  at::Tensor Given = at::tensor(Costs, at::kDouble);
-  Prices = (Given / Given.mean()).to(at::kFloat).to(Device);
+  at::Tensor Given = at::tensor(Prices, at::kDouble);
+  RelativePrices = (Given / Given.mean()).to(at::kFloat).to(Device);
   Scores = at::zeros({Count}, at::TensorOptions(at::kFloat).device(Device));
   Levels = at::zeros_like(Scores);
-}
-
-std::optional<size_t> Polarizer::find(llvm::StringRef Mask) const {
-  auto Found = llvm::find(Names, Mask);
-  if (Found == Names.end())
-    return std::nullopt;
-  return Found - Names.begin();
 }
 
 /// The gates of a mask, as a tensor of \p Rank axes with the channels on axis 1.
@@ -61,9 +53,9 @@ void Polarizer::measureLevels(size_t Mask, const at::Tensor &M) {
   Levels.slice(0, Offsets[Mask], Offsets[Mask + 1]).copy_(M.to(at::kFloat).mean(Axes));
 }
 
-/// tau for the scores \p Values and a budget in units of the mean price.
-double Polarizer::solveForThreshold(const at::Tensor &Values, double Budget, double Width) const {
-  at::Tensor S = Values.detach().to(at::kCPU, at::kDouble), C = Prices.to(at::kCPU, at::kDouble);
+/// tau, for a budget in units of the mean price.
+double Polarizer::solveForThreshold(double Budget, double Width) const {
+  at::Tensor S = Scores.detach().to(at::kCPU, at::kDouble), C = RelativePrices.to(at::kCPU, at::kDouble);
   constexpr double Saturated = 40; // sigmoid(40) is 1 in double precision
   double Low = S.min().item<double>() - Saturated * Width, High = S.max().item<double>() + Saturated * Width;
   // What gates cost falls with tau.
@@ -76,17 +68,16 @@ double Polarizer::solveForThreshold(const at::Tensor &Values, double Budget, dou
 }
 
 void Polarizer::setProgress(double Done) {
-  double All = std::accumulate(Costs.begin(), Costs.end(), 0.0), First = FirstBudget * All;
+  double All = std::accumulate(Prices.begin(), Prices.end(), 0.0), First = FirstBudget * All;
   double Last = std::min(Target, First);
   double Budget = First + (Last - First) * std::min(1.0, Done / LoweringPart);
   double Width = std::pow(LastWidth, Done);
-  at::Tensor S = Scores * ScoreScale;
-  double Threshold = solveForThreshold(S, Budget / All * static_cast<double>(Costs.size()), Width);
-  at::Tensor P = at::sigmoid((S.detach() - Threshold) / Width), Shares = Prices * P * (1 - P);
+  double Threshold = solveForThreshold(Budget / All * static_cast<double>(Prices.size()), Width);
+  at::Tensor P = at::sigmoid((Scores.detach() - Threshold) / Width), Shares = RelativePrices * P * (1 - P);
   Shares /= Shares.sum().clamp_min(1e-12);
   // Moved is 0: it only carries the gradient of tau.
-  at::Tensor Moved = ((S - S.detach()) * Shares).sum();
-  Kept = at::sigmoid((S - Threshold - Moved) / Width);
+  at::Tensor Moved = ((Scores - Scores.detach()) * Shares).sum();
+  Kept = at::sigmoid((Scores - Threshold - Moved) / Width);
 }
 
 at::Tensor Polarizer::apply(size_t Mask, const at::Tensor &M) const {
@@ -95,20 +86,20 @@ at::Tensor Polarizer::apply(size_t Mask, const at::Tensor &M) const {
 }
 
 std::vector<std::vector<PolarizedGate>> Polarizer::result() const {
-  at::Tensor P = Kept.detach().to(at::kCPU).contiguous(), Q = Levels.detach().clamp(0, 1).to(at::kCPU).contiguous();
-  std::vector<size_t> Order(Costs.size());
+  at::Tensor S = Scores.detach().to(at::kCPU).contiguous(), Q = Levels.detach().to(at::kCPU).contiguous();
+  std::vector<size_t> Order(Prices.size());
   std::iota(Order.begin(), Order.end(), 0);
-  llvm::stable_sort(Order, [Values = P.data_ptr<float>()](size_t A, size_t B) { return Values[A] > Values[B]; });
-  std::vector<std::vector<PolarizedGate>> Result(size());
-  for (size_t Mask = 0; Mask < size(); ++Mask)
-    for (int64_t Gate = Offsets[Mask]; Gate < Offsets[Mask + 1]; ++Gate)
-      Result[Mask].push_back({false, Q.data_ptr<float>()[Gate]});
-  double Spent = 0;
+  llvm::stable_sort(Order, [Values = S.data_ptr<float>()](size_t A, size_t B) { return Values[A] > Values[B]; });
+  std::vector<bool> Kept(Prices.size());
+  double Left = Target * (1 + 1e-9); // a fraction of a number of DReLUs may be a rounding error below it
   for (size_t Gate : Order)
-    if (Spent + Costs[Gate] <= Target) {
-      Spent += Costs[Gate];
-      size_t Mask = llvm::upper_bound(Offsets, static_cast<int64_t>(Gate)) - Offsets.begin() - 1;
-      Result[Mask][Gate - Offsets[Mask]].Kept = true;
+    if (Prices[Gate] <= Left) {
+      Left -= Prices[Gate];
+      Kept[Gate] = true;
     }
+  std::vector<std::vector<PolarizedGate>> Result(Names.size());
+  for (size_t Mask = 0; Mask < Names.size(); ++Mask)
+    for (int64_t Gate = Offsets[Mask]; Gate < Offsets[Mask + 1]; ++Gate)
+      Result[Mask].push_back({Kept[Gate], Q.data_ptr<float>()[Gate]});
   return Result;
 }

@@ -19,11 +19,9 @@
 
 #include "deepshare/Tune/Training.h"
 
-#include "llvm/ADT/StringRef.h"
-
 #include <ATen/core/Tensor.h>
 
-#include <optional>
+#include <string>
 #include <vector>
 
 namespace deepshare::tune {
@@ -31,12 +29,8 @@ namespace deepshare::tune {
 /// The gates of a training that may be given up.
 class Polarizer {
 public:
-  /// \p ScoreScale: scores move by the learning rate of weights, times this.
-  Polarizer(const Polarization &Gates, double ScoreScale, at::Device Device);
+  Polarizer(const Polarization &Gates, at::Device Device);
 
-  /// The number of the mask that a DReLU node makes, if its gates may be given up.
-  std::optional<size_t> find(llvm::StringRef Mask) const;
-  size_t size() const { return Offsets.size() - 1; }
   /// Takes the fractions of \p M that are open for the levels q. \p M: bits [N, C, ...] of mask number \p Mask.
   void measureLevels(size_t Mask, const at::Tensor &M);
   /// To be called before a run: \p Done is the fraction of the training's steps that are done.
@@ -44,21 +38,20 @@ public:
   /// The mask \p M, bits or numbers, as it is in this run.
   at::Tensor apply(size_t Mask, const at::Tensor &M) const;
 
-  /// Scores, over the scale that they were given, and levels.
   at::Tensor &scores() { return Scores; }
   at::Tensor &levels() { return Levels; }
-  /// Which gates stay: those of the greatest p that fit into the target together.
+  /// Which gates stay: those of the highest scores that fit into the target together.
   std::vector<std::vector<PolarizedGate>> result() const;
 
 private:
   at::Tensor slice(const at::Tensor &Of, size_t Mask, int64_t Rank) const;
-  double solveForThreshold(const at::Tensor &Values, double Budget, double Width) const;
+  double solveForThreshold(double Budget, double Width) const;
 
-  std::vector<std::string> Names;
-  std::vector<int64_t> Offsets; ///< of each mask's gates among all; the last is their number
-  std::vector<double> Costs;
-  double Target, ScoreScale;
-  at::Tensor Prices;         ///< [gates], over their mean
+  std::vector<std::string> Names; ///< of the masks, for messages
+  std::vector<int64_t> Offsets;   ///< of each mask's gates among all; the last is their number
+  std::vector<double> Prices;
+  double Target;
+  at::Tensor RelativePrices; ///< [gates], over their mean
   at::Tensor Scores, Levels; ///< [gates]
   at::Tensor Kept;           ///< [gates]: p, with gradients for Scores
 };

@@ -34,9 +34,13 @@ namespace {
 
 /// Steps that the reported loss is a mean over.
 constexpr size_t LossWindow = 50;
-/// How far a score would move if AdamW moved it by the highest learning rate in every step, in widths of its first
-/// gate.
+/// How far a score moves if AdamW moves it by the highest rate in every step; w is 1 in the first (Polarizer.h).
 constexpr double ScoreReach = 20;
+
+/// The learning rate of scores over that of weights.
+double scoreRate(const TrainingOptions &O) {
+  return O.LearningRate > 0 ? ScoreReach / (O.LearningRate * static_cast<double>(O.Steps)) : 0;
+}
 
 double learningRate(const TrainingOptions &O, uint64_t Step) {
   if (Step < O.WarmupSteps)
@@ -67,7 +71,7 @@ private:
   llvm::Error calibrate();
   llvm::Expected<double> combine(double Loss);
   llvm::Expected<double> step(const Batch &Images, uint64_t Number);
-  llvm::Expected<double> measureAccuracy();
+  llvm::Expected<double> measureAccuracy(uint64_t Done);
   llvm::Error checkpoint(uint64_t Step, LoaderState Loader);
   std::vector<StateTensor> state() const;
   void setProgress(uint64_t Done);
@@ -96,8 +100,8 @@ llvm::Error Trainer::prepare(const Model *TeacherModel) {
     return Made.takeError();
   Student = std::move(*Made);
   if (Options.Polarize)
-    if (llvm::Error E = Student->polarize(*Options.Polarize,
-                                          ScoreReach / (std::max(Options.LearningRate, 1e-12) * static_cast<double>(Options.Steps))))
+    if (llvm::Error E = guarded("cannot prepare the model",
+                                [&] { return Student->polarize(*Options.Polarize, scoreRate(Options)); }))
       return E;
   if (Student->parameters().empty())
     return llvm::createStringError(Options.Train == TrainedPart::Slopes ? "the model has no free slopes to train"
@@ -235,7 +239,7 @@ llvm::Expected<double> Trainer::step(const Batch &Input, uint64_t Number) {
   });
 }
 
-/// Gates that may be given up are in each run as its step has them.
+/// Sets the gates that may be given up to what they are after \p Done steps.
 void Trainer::setProgress(uint64_t Done) {
   if (Polarizer *Gates = Student->polarizer())
     Gates->setProgress(static_cast<double>(Done) / static_cast<double>(Options.Steps));
@@ -263,10 +267,12 @@ void Trainer::swapAverage() {
       }
 }
 
-llvm::Expected<double> Trainer::measureAccuracy() {
+/// Of the held-out images, with the weights of now, which have taken \p Done steps.
+llvm::Expected<double> Trainer::measureAccuracy(uint64_t Done) {
   const ImageSet &Set = *Options.HeldOut;
   return guarded("held-out images", [&]() -> llvm::Expected<double> {
     at::NoGradGuard NoGrad;
+    setProgress(Done);
     uint64_t Right = 0, All = 0, ImageSize = *numElements(Set.shape());
     uint64_t Rank = Options.Processes ? Options.Processes->rank() : 0;
     uint64_t Processes = Options.Processes ? Options.Processes->size() : 1;
@@ -343,8 +349,7 @@ llvm::Expected<TrainingResult> Trainer::train(const std::function<void(const Tra
     TrainingStep Told{Done, Options.Steps, *Loss, learningRate(Options, Number), sharpness(Options, Number), {}};
     if (Options.HeldOut && (IsLast || (Options.EvaluateEvery && Done % Options.EvaluateEvery == 0))) {
       swapAverage();
-      setProgress(Done);
-      llvm::Expected<double> Accuracy = measureAccuracy();
+      llvm::Expected<double> Accuracy = measureAccuracy(Done);
       swapAverage();
       if (!Accuracy)
         return Accuracy.takeError();
@@ -358,10 +363,12 @@ llvm::Expected<TrainingResult> Trainer::train(const std::function<void(const Tra
   }
   Result.Loss = Losses.empty() ? 0 : std::accumulate(Losses.begin(), Losses.end(), 0.0) / Losses.size();
   swapAverage();
-  setProgress(Options.Steps);
-  if (const Polarizer *Gates = Student->polarizer())
-    Result.Gates = Gates->result();
-  if (llvm::Error E = guarded("cannot store the weights", [&] { return Student->store(); }))
+  llvm::Error E = guarded("cannot store the weights", [&] {
+    if (const Polarizer *Gates = Student->polarizer())
+      Result.Gates = Gates->result();
+    return Student->store();
+  });
+  if (E)
     return E;
   return Result;
 }

@@ -8,6 +8,8 @@
 
 #include "deepshare/Exec/ImageInput.h"
 
+#include "llvm/ADT/StringSet.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -15,6 +17,25 @@
 
 using namespace deepshare;
 using namespace deepshare::tune;
+
+static llvm::Error checkGates(const Polarization &Gates) {
+  auto Fail = [](const std::string &Reason) { return llvm::createStringError(Reason); };
+  if (Gates.Masks.empty())
+    return Fail("there is no gate to give up");
+  if (!std::isfinite(Gates.Target) || Gates.Target < 0)
+    return Fail(fmt::format("expected a price of the gates that stay of 0 or more, got {}", Gates.Target));
+  llvm::StringSet<> Names;
+  for (const Polarization::Mask &Mask : Gates.Masks) {
+    if (!Names.insert(Mask.Name).second)
+      return Fail(fmt::format("mask '{}' is there twice", Mask.Name));
+    if (Mask.Prices.empty())
+      return Fail(fmt::format("mask '{}' has no gates", Mask.Name));
+    for (double Price : Mask.Prices)
+      if (!std::isfinite(Price) || Price <= 0)
+        return Fail(fmt::format("mask '{}': expected prices of gates above 0, got {}", Mask.Name, Price));
+  }
+  return llvm::Error::success();
+}
 
 static llvm::Error checkNumbers(const TrainingOptions &O) {
   auto Fail = [](const std::string &Reason) { return llvm::createStringError(Reason); };
@@ -46,14 +67,7 @@ static llvm::Error checkNumbers(const TrainingOptions &O) {
   for (const auto &R : Ranges)
     if (!std::isfinite(R.Value) || R.Value < R.Least || R.Value > R.Most)
       return Fail(fmt::format("expected a {} from {} to {}, got {}", R.Name, R.Least, R.Most, R.Value));
-  if (!O.Polarize)
-    return llvm::Error::success();
-  if (O.Polarize->Masks.empty())
-    return Fail("there is no gate to give up");
-  for (const Polarization::Mask &Mask : O.Polarize->Masks)
-    for (double Price : Mask.Prices)
-      if (!std::isfinite(Price) || Price <= 0)
-        return Fail(fmt::format("mask '{}': expected prices of gates above 0, got {}", Mask.Name, Price));
+  return O.Polarize ? checkGates(*O.Polarize) : llvm::Error::success();
   return llvm::Error::success();
 }
 

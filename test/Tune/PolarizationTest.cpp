@@ -60,9 +60,8 @@ g (float[N,4] x) => (float[N,2] logits) <float[4,2] v = {{{}}}> {{
 }
 
 /// Which gates a short training keeps, that follows the model as it is.
-llvm::Expected<std::vector<bool>> keptGates(llvm::StringRef Weights, Polarization Gates) {
+llvm::Expected<std::vector<bool>> keptGates(llvm::StringRef Weights, Polarization Gates, TrainingOptions Options = {}) {
   std::unique_ptr<Model> Teacher = fourGates(Weights), M = Teacher->clone();
-  TrainingOptions Options;
   Options.Steps = 200;
   Options.BatchSize = 32;
   Options.SmoothPart = 0;
@@ -93,9 +92,9 @@ TEST(Polarization, GatesThatMatterStay) {
 }
 
 TEST(Polarization, OfGatesOfOneWorthTheDearGoes) {
-  llvm::Expected<std::vector<bool>> Kept = keptGates("2, -2, 2, -2, -2, 2, -2, 2", {{{"gates", {1, 3, 1, 1}}}, 3});
+  llvm::Expected<std::vector<bool>> Kept = keptGates("2, -2, 2, -2, -2, 2, -2, 2", {{{"gates", {3, 1, 1, 1}}}, 3});
   ASSERT_TRUE(bool(Kept)) << llvm::toString(Kept.takeError());
-  EXPECT_THAT(*Kept, ElementsAre(true, false, true, true));
+  EXPECT_THAT(*Kept, ElementsAre(false, true, true, true));
 }
 
 TEST(Polarization, NeverSpendsMoreThanTheTarget) {
@@ -109,9 +108,37 @@ TEST(Polarization, NeverSpendsMoreThanTheTarget) {
   }
 }
 
+TEST(Polarization, WhateverMovesTheWeights) {
+  TrainingOptions Sgd, Averaged, Clipped;
+  Sgd.Optimizer = OptimizerKind::Sgd;
+  Sgd.LearningRate = 0.01;
+  Averaged.EmaDecay = 0.9;
+  Clipped.ClipNorm = 0.1;
+  for (const TrainingOptions &Options : {Sgd, Averaged, Clipped}) {
+    llvm::Expected<std::vector<bool>> Kept =
+        keptGates("2, -2, 0.01, -0.01, -2, 2, 0.01, 0.01", {{{"gates", {1, 1, 1, 1}}}, 2}, Options);
+    ASSERT_TRUE(bool(Kept)) << llvm::toString(Kept.takeError());
+    EXPECT_THAT(*Kept, ElementsAre(true, false, true, false));
+  }
+}
+
+/// A learning rate of 0 moves nothing; gates are then given up by their places.
+TEST(Polarization, NothingMovesWithoutALearningRate) {
+  TrainingOptions Still;
+  Still.LearningRate = 0;
+  llvm::Expected<std::vector<bool>> Kept =
+      keptGates("0.01, 0.01, 2, -2, 1, 1, 1, -1", {{{"gates", {1, 1, 1, 1}}}, 2}, Still);
+  ASSERT_TRUE(bool(Kept)) << llvm::toString(Kept.takeError());
+  EXPECT_THAT(*Kept, ElementsAre(true, true, false, false));
+}
+
 TEST(Polarization, BadGates) {
   EXPECT_THAT(errorOf({{{"absent", {1}}}, 1}), HasSubstr("the model has no DReLU 'absent'"));
   EXPECT_THAT(errorOf({{}, 1}), HasSubstr("there is no gate to give up"));
+  EXPECT_THAT(errorOf({{{"gates", {}}}, 1}), HasSubstr("mask 'gates' has no gates"));
+  EXPECT_THAT(errorOf({{{"gates", {1}}, {"gates", {1}}}, 1}), HasSubstr("mask 'gates' is there twice"));
+  EXPECT_THAT(errorOf({{{"gates", {1, 1, 1, 1}}}, -1}),
+              HasSubstr("expected a price of the gates that stay of 0 or more"));
   EXPECT_THAT(errorOf({{{"gates", {1, 0, 1, 1}}}, 1}),
               HasSubstr("mask 'gates': expected prices of gates above 0, got 0"));
   EXPECT_THAT(errorOf({{{"gates", {1, 1}}}, 1}), HasSubstr("mask 'gates' has 4 gates, but there are 2 prices"));

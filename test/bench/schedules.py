@@ -32,14 +32,13 @@ WAYS = ("at once", "planned anew", "given up")
 
 def measure(name, budgets, way, seed, arguments):
     model, training, test, normalization, augmentation = MODELS[name]
-    stages = budgets.replace("%", "").replace(",", "-")
-    stem = arguments.results / f"{name}-{stages}-{way.replace(' ', '-')}-{arguments.steps}-{seed}"
+    schedule = budgets.split(",")[-1] if way == "at once" else budgets
+    stem = arguments.results / f"{name}-{schedule.replace(',', '-')}-{way.replace(' ', '-')}-{arguments.steps}-{seed}"
     record = stem.with_name(f"{stem.name}.json")
     if record.exists():
         return json.loads(record.read_text())
-    schedule = [budgets.split(",")[-1]] if way == "at once" else [budgets]
     tuned = stem.with_name(f"{stem.name}.onnx")
-    run = run_tool("ds-tune", model, "--images", training, *normalization, *augmentation, *RECIPE, "--budget-schedule", *schedule,
+    run = run_tool("ds-tune", model, "--images", training, *normalization, *augmentation, *RECIPE, "--budget-schedule", schedule,
                    *(["--polarize"] if way == "given up" else []), "--steps", arguments.steps, "--seed", seed, "--quiet", "-o", tuned)
     answers = run_tool("ds-run", tuned, "--images", test, *normalization)
     row = {"machine": machine.describe(ROOT), "model": name, "budgets": budgets, "way": way, "seed": seed, "steps": arguments.steps,

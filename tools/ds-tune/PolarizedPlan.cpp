@@ -29,8 +29,7 @@ static std::map<std::pair<unsigned, unsigned>, std::set<unsigned>> masksOf(const
 }
 
 llvm::Expected<Polarization> deepshare::polarizationOf(const SharePlan &Plan, Model &Original, const Budget &Limit) {
-  if (Limit.Unit != BudgetUnit::DReLUs)
-    return llvm::createStringError("budget " + budgetText(Limit) + ": gates polarise for a number of DReLUs only");
+  assert(Limit.Unit == BudgetUnit::DReLUs && "gates polarise for a number of DReLUs only");
   llvm::Expected<std::vector<GateSite>> Sites = findGateSites(Original);
   if (!Sites)
     return Sites.takeError();
@@ -57,22 +56,46 @@ llvm::Expected<Polarization> deepshare::polarizationOf(const SharePlan &Plan, Mo
   return Result;
 }
 
-void deepshare::takeSlopes(const Model &Tuned, SharePlan &Plan) {
-  llvm::StringMap<const Node *> Shares;
+double deepshare::priceOf(const Polarization &Gates) {
+  double Sum = 0;
+  for (const Polarization::Mask &Mask : Gates.Masks)
+    for (double Price : Mask.Prices)
+      Sum += Price;
+  return Sum;
+}
+
+llvm::Error deepshare::takeSlopes(Model &Tuned, SharePlan &Plan) {
+  llvm::StringMap<const Node *> Shares, Products;
   for (const Node &N : Tuned.graph())
     if (isDReLUShare(N))
       Shares[N.output()->name()] = &N;
+    else if (N.is("Mul"))
+      Products[N.output()->name()] = &N;
+  llvm::Expected<std::vector<GateSite>> Sites = findGateSites(Tuned);
+  if (!Sites)
+    return Sites.takeError();
+  llvm::StringMap<const GateSite *> Whole;
+  for (const GateSite &Site : *Sites)
+    Whole[Site.Name] = &Site;
   for (SitePlan &Site : Plan.Sites) {
-    const Node *Share = Shares.lookup(Site.Name);
-    if (!Share)
-      continue;
-    const auto &On = *Share->attributeAs<std::vector<float>>("on"),
-               &Off = *Share->attributeAs<std::vector<float>>("off");
-    for (size_t C = 0; C < Site.Channels.size(); ++C) {
-      Site.Channels[C].On = On[C];
-      Site.Channels[C].Off = Off[C];
+    std::vector<float> On, Off;
+    if (const Node *Share = Shares.lookup(Site.Name)) {
+      On = *Share->attributeAs<std::vector<float>>("on");
+      Off = *Share->attributeAs<std::vector<float>>("off");
+    } else if (const Node *Product = Products.lookup(Site.Name); Product && Product->input(1)->constant()) {
+      On = Off = Product->input(1)->constant()->toVector<float>(); // a site that is linear throughout
+    } else if (const GateSite *Kept = Whole.lookup(Site.Name)) {
+      On.assign(Kept->SlopeOn.begin(), Kept->SlopeOn.end());
+      Off.assign(Kept->SlopeOff.begin(), Kept->SlopeOff.end());
+    }
+    if (On.size() != Site.Channels.size())
+      continue; // a site whose slopes are all 1 has left nothing
+    for (auto [Channel, NewOn, NewOff] : llvm::zip_equal(Site.Channels, On, Off)) {
+      Channel.On = NewOn;
+      Channel.Off = NewOff;
     }
   }
+  return llvm::Error::success();
 }
 
 void deepshare::giveUpGates(SharePlan &Plan, llvm::ArrayRef<std::vector<PolarizedGate>> Gates) {

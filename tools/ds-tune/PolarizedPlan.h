@@ -20,12 +20,16 @@
 namespace deepshare {
 
 /// The gates of \p Plan, which share-gates{all=1} wrote into a model, and how many DReLUs \p Limit leaves to them. \p
-/// Original: the model that the plan is for; its sites that the plan leaves alone cost what they do. Errors: a budget
-/// that is not in DReLUs, or less than those sites need.
+/// Original: the model that the plan is for; its sites that the plan leaves alone cost what they do. The budget is one
+/// in DReLUs; error if it is less than those sites need.
 llvm::Expected<Polarization> polarizationOf(const SharePlan &Plan, Model &Original, const Budget &Limit);
 
-/// Gives \p Plan the slopes of the DReLUShare nodes of \p Tuned, a model rewritten by it.
-void takeSlopes(const Model &Tuned, SharePlan &Plan);
+/// What all gates of \p Gates cost.
+double priceOf(const Polarization &Gates);
+
+/// Gives \p Plan the slopes that the sites have in \p Tuned, a model rewritten by it and trained. Error: as
+/// findGateSites().
+llvm::Error takeSlopes(Model &Tuned, SharePlan &Plan);
 
 /// Takes out of \p Plan the gates that are not kept, by mask and channel of polarizationOf(): y = x * (off + (on - off)
 /// * level) without a gate.

@@ -48,6 +48,8 @@ public:
       : Original(Original), Teacher(Teacher), Images(Images), Options(Options), Report(Report) {}
 
   llvm::Expected<Stages> run() {
+    if (llvm::Error E = checkSteps())
+      return E;
     Canonical = Original.clone();
     PassContext Context;
     if (llvm::Error E = loadCostModel(Options.CostModel).moveInto(Cost))
@@ -60,10 +62,11 @@ public:
         return Kept.takeError();
       if (*Kept)
         continue;
-      if (llvm::Error E = Options.Polarize && Stage ? polarize(Stage) : plan(Stage))
-        return E;
+      llvm::Expected<uint64_t> Start = Options.Polarize && Stage ? polarize(Stage) : plan(Stage);
+      if (!Start)
+        return Start.takeError();
       StageFiles Files(Options, Stage);
-      if (llvm::Error E = train(*Result.Tuned, startOf(Stage), stepsBefore(Stage + 1), Files.Checkpoint))
+      if (llvm::Error E = train(*Result.Tuned, *Start, stepsBefore(Stage + 1), Files.Checkpoint))
         return E;
       if (llvm::Error E = keep(Stage))
         return E;
@@ -73,10 +76,21 @@ public:
 
 private:
   uint64_t stepsBefore(size_t Stage) const { return Options.Training.Steps * Stage / Options.Budgets.size(); }
-  /// The first step of the training on the stage's plan: where gates polarise, half of the stage's steps are for that.
-  uint64_t startOf(size_t Stage) const {
-    uint64_t First = stepsBefore(Stage);
-    return Options.Polarize && Stage ? First + (stepsBefore(Stage + 1) - First) / 2 : First;
+  /// Where gates polarise, half of the stage's steps are for that.
+  uint64_t polarizingUntil(size_t Stage) const { return (stepsBefore(Stage) + stepsBefore(Stage + 1)) / 2; }
+
+  /// Checks that every training of the schedule has more steps than it warms up, before the first of them starts.
+  llvm::Error checkSteps() const {
+    for (size_t Stage = 0; Stage < Options.Budgets.size(); ++Stage) {
+      uint64_t Steps = Options.Polarize && Stage ? polarizingUntil(Stage) - stepsBefore(Stage)
+                                                 : stepsBefore(Stage + 1) - stepsBefore(Stage);
+      if (Steps <= Options.Training.WarmupSteps)
+        return llvm::createStringError(fmt::format(
+            "{} steps over {} budgets{} leave a training of {} steps, {} of them for warm-up", Options.Training.Steps,
+            Options.Budgets.size(), Options.Polarize ? ", in halves where gates polarise," : "", Steps,
+            Options.Training.WarmupSteps));
+    }
+    return llvm::Error::success();
   }
 
   /// Takes over what an interrupted run left of \p Stage; returns whether there was anything.
@@ -111,8 +125,8 @@ private:
     return Context;
   }
 
-  /// Makes Result.Tuned the model that the stage's training starts from.
-  llvm::Error plan(size_t Stage) {
+  /// Makes Result.Tuned the model that the stage's training starts from. Returns the first step of that training.
+  llvm::Expected<uint64_t> plan(size_t Stage) {
     std::unique_ptr<Model> Before = std::move(Result.Tuned);
     Result.Tuned = Canonical->clone();
     if (Before)
@@ -123,7 +137,9 @@ private:
                                    Options.Budgets[Stage], Options.Strategy);
     if (llvm::Error E = runPasses(Text, *Result.Tuned, Context))
       return E;
-    return finish(std::move(Before), Context, Stage);
+    if (llvm::Error E = finish(std::move(Before), Context, Stage))
+      return E;
+    return stepsBefore(Stage);
   }
 
   /// Makes the plan of \p Context, by which Result.Tuned is rewritten, the stage's, and re-fits the model to \p Before,
@@ -141,34 +157,42 @@ private:
       if (llvm::Error E = runPasses("fold-scales", *Result.Tuned, Context))
         return E;
     Result.Plan = std::move(*Context.Plan);
+    Result.Plan.Model = structureFingerprint(*Canonical);
     Result.Plan.Note = note(Stage);
     // Each process plans by itself from what all observed; the gradients that they add up must be of one model.
     return Options.Training.Processes ? Options.Training.Processes->agree("the plan", printSharePlan(Result.Plan))
                                       : llvm::Error::success();
   }
 
-  /// Makes Result.Tuned the model that the stage's training starts from: the one before, without the gates that a
-  /// training learns to do without.
-  llvm::Error polarize(size_t Stage) {
-    std::unique_ptr<Model> Before = std::move(Result.Tuned);
+  /// As plan(), but the model is the one before, without the gates that a training learns to do without.
+  llvm::Expected<uint64_t> polarize(size_t Stage) {
+    std::unique_ptr<Model> Before = std::move(Result.Tuned), Open;
     SharePlan Plan = std::move(Result.Plan);
-    takeSlopes(*Before, Plan);
+    if (llvm::Error E = takeSlopes(*Before, Plan))
+      return E;
     llvm::Expected<Polarization> Gates =
         polarizationOf(Plan, *Canonical, llvm::cantFail(parseBudget(Options.Budgets[Stage])));
     if (!Gates)
       return Gates.takeError();
     PassContext Context = makeContext();
-    std::unique_ptr<Model> Open;
-    if (llvm::Error E =
-            rewrite(*Before, Plan, "share-gates{all=1},eliminate-dead-code,infer-shapes", Context).moveInto(Open))
+    uint64_t Start = stepsBefore(Stage);
+    if (priceOf(*Gates) > Gates->Target) {
+      Start = polarizingUntil(Stage);
+      if (llvm::Error E =
+              rewrite(*Before, Plan, "share-gates{all=1},eliminate-dead-code,infer-shapes", Context).moveInto(Open))
+        return E;
+      if (llvm::Error E =
+              train(*Open, stepsBefore(Stage), Start, StageFiles(Options, Stage).Polarizing, std::move(*Gates)))
+        return E;
+      if (llvm::Error E = takeSlopes(*Open, Plan))
+        return E;
+      giveUpGates(Plan, Result.Result.Gates);
+    }
+    if (llvm::Error E = rewrite(Open ? *Open : *Before, Plan, "share-gates", Context).moveInto(Result.Tuned))
       return E;
-    if (llvm::Error E = train(*Open, stepsBefore(Stage), startOf(Stage), StageFiles(Options, Stage).Polarizing, *Gates))
+    if (llvm::Error E = finish(std::move(Before), Context, Stage))
       return E;
-    takeSlopes(*Open, Plan);
-    giveUpGates(Plan, Result.Result.Gates);
-    if (llvm::Error E = rewrite(*Open, Plan, "share-gates", Context).moveInto(Result.Tuned))
-      return E;
-    return finish(std::move(Before), Context, Stage);
+    return Start;
   }
 
   /// The original rewritten by \p Plan, with the weights of \p Weights.
@@ -178,14 +202,14 @@ private:
     if (llvm::Error E = transferParameters(Weights, *Made))
       return E;
     Context.Plan = Plan;
-    // Weights may have been given a bias.
-    Context.Plan->Model = structureFingerprint(*Made);
+    // Layers that were given a bias make another structure.
+    Context.Plan->Model.clear();
     if (llvm::Error E = runPasses(Passes, *Made, Context))
       return E;
     return Made;
   }
 
-  /// Trains \p M in the steps from \p First to \p End, of which its schedules know nothing.
+  /// Trains \p M in the steps from \p First to \p End, with warm-up, learning rate and sharpness from their start.
   llvm::Error train(Model &M, uint64_t First, uint64_t End, llvm::StringRef Checkpoint,
                     std::optional<Polarization> Gates = std::nullopt) {
     TrainingOptions Training = Options.Training;

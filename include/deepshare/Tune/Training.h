@@ -44,7 +44,7 @@ enum class TrainedPart { All, Slopes };
 /// the others cost no more than a target (gates that polarise; after Guo et al., GDP, ICCV 2021).
 struct Polarization {
   struct Mask {
-    std::string Name;           ///< output of a DReLU node
+    std::string Name;           ///< output of a DReLU node; used by DReLUShare nodes, perhaps after moves (Gather, ...)
     std::vector<double> Prices; ///< of the gates of its channels, more than 0 each
   };
   std::vector<Mask> Masks;
@@ -54,7 +54,7 @@ struct Polarization {
 /// What became of a gate that a training could give up.
 struct PolarizedGate {
   bool Kept;
-  float Level; ///< where it is not kept: what stands in place of its bit, 0 to 1
+  float Level; ///< where it is not kept: what stands in place of its bit
 };
 
 struct TrainingOptions {
