@@ -14,6 +14,7 @@
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <dlfcn.h>
 #include <thread>
 
 using namespace deepshare;
@@ -23,6 +24,12 @@ void deepshare::useAllProcessors() {
   unsigned Processors = std::thread::hardware_concurrency();
   if (!std::getenv("OMP_NUM_THREADS") && Processors)
     at::set_num_threads(Processors);
+}
+
+void deepshare::useOneBlasThread() {
+  // libtorch may have been built on another BLAS: then there is no such function.
+  if (void *Found = dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))
+    reinterpret_cast<void (*)(int)>(Found)(1);
 }
 
 /// The call frame of a node in a function's body cannot be known from the node: it stands for any call.

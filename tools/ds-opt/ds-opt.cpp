@@ -6,6 +6,8 @@
 
 #include "Driver.h"
 
+#include "deepshare/Exec/Exec.h"
+
 #include "llvm/Support/InitLLVM.h"
 
 using namespace deepshare;
@@ -14,6 +16,7 @@ int main(int Argc, char **Argv) {
   llvm::InitLLVM Init(Argc, Argv);
   llvm::ExitOnError ExitOnErr("ds-opt: error: ");
   DriverOptions Options = ExitOnErr(parseCommandLine(Argc, Argv));
+  useOneBlasThread();
   ExitOnErr(runDriver(Options, llvm::outs(), llvm::errs()));
   llvm::outs().flush();
   if (std::error_code Failure = llvm::outs().error()) {

@@ -117,6 +117,7 @@ int main(int Argc, char **Argv) {
     return 0;
   }
   useAllProcessors();
+  useOneBlasThread();
   c10::InferenceMode NoGradients;
   ExitOnErr(run(Options));
   return 0;

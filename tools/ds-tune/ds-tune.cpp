@@ -160,6 +160,7 @@ int main(int Argc, char **Argv) {
   llvm::ExitOnError ExitOnErr("ds-tune: error: ");
   TuneOptions Options = ExitOnErr(parseCommandLine(Argc, Argv));
   useAllProcessors();
+  useOneBlasThread();
   ExitOnErr(tune(Options));
   return 0;
 }

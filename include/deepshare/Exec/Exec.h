@@ -34,6 +34,11 @@ llvm::Expected<Tensor> fromATen(const at::Tensor &T);
 /// is the number of cores that the processor reports, which on some virtual machines is too low.
 void useAllProcessors();
 
+/// Has OpenBLAS, if that is the BLAS, compute each product with one thread: with several it cuts some products into
+/// parts that round otherwise, on some processors, so that results would depend on the number of threads. ATen's own
+/// threads stay.
+void useOneBlasThread();
+
 /// True if lib/Exec can run \p N (operator, opset version, attributes).
 bool canExecute(const Node &N);
 
