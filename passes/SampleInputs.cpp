@@ -8,7 +8,7 @@
 
 #include "deepshare/Data/Random.h"
 #include "deepshare/Exec/Exec.h"
-#include "deepshare/Exec/ImageInput.h"
+#include "deepshare/Exec/ImageInputs.h"
 #include "deepshare/Support/Error.h"
 
 #include "llvm/Support/MathExtras.h"
@@ -24,22 +24,22 @@ using llvm::Expected;
 
 static Expected<std::vector<NamedTensors>> drawImages(const Model &M, const ImageSet &Images, unsigned Samples,
                                                       uint64_t Seed) {
-  Expected<ImageInput> Input = findImageInput(M, Images.shape());
-  if (!Input)
-    return Input.takeError();
-  uint64_t Batch = Input->Batch.value_or(Samples);
-  llvm::SmallVector<int64_t, 4> Shape(Images.shape());
-  Shape.insert(Shape.begin(), static_cast<int64_t>(Batch));
+  Expected<ImageInputs> Inputs = ImageInputs::find(M.graph(), Images);
+  if (!Inputs)
+    return Inputs.takeError();
+  uint64_t Batch = Inputs->batch().value_or(Samples);
   Random Generator({Seed});
   std::vector<NamedTensors> Runs;
   for (uint64_t Run = 0; Run < llvm::divideCeil(Samples, Batch); ++Run) {
     std::vector<uint64_t> Indices;
     for (uint64_t I = 0; I < Batch; ++I)
       Indices.push_back(Generator.below(Images.size()));
-    at::Tensor T = at::empty({Shape.data(), Shape.size()}, at::kFloat);
-    if (Error E = Images.batch(Indices, {T.data_ptr<float>(), static_cast<size_t>(T.numel())}))
-      return E;
-    Runs.emplace_back()[Input->Input->name()] = T;
+    Expected<at::Tensor> Drawn = readImages(Images, Indices);
+    if (!Drawn)
+      return Drawn.takeError();
+    NamedTensors &Named = Runs.emplace_back();
+    for (auto [Input, T] : llvm::zip_equal(Inputs->inputs(), Inputs->split(*Drawn)))
+      Named[Input->name()] = T;
   }
   return Runs;
 }

@@ -22,7 +22,7 @@
 #include "deepshare/Exec/Communicator.h"
 #include "deepshare/Exec/Exec.h"
 #include "deepshare/Exec/Guard.h"
-#include "deepshare/Exec/ImageInput.h"
+#include "deepshare/Exec/ImageInputs.h"
 #include "deepshare/IR/Fingerprint.h"
 #include "deepshare/Support/Error.h"
 
@@ -56,7 +56,7 @@ Expected<Weighting> deepshare::parseWeighting(StringRef Name) {
 
 namespace {
 
-/// Images of a set as batches for a model's only input.
+/// Images of a set as batches for a model.
 class BatchReader {
 public:
   static Expected<BatchReader> create(const Model &M, const ImageSet &Images, const ObservationOptions &Options);
@@ -71,11 +71,13 @@ public:
     return true;
   }
   ArrayRef<uint64_t> indices(uint64_t From) const { return ArrayRef(Chosen).drop_front(From).take_front(Batch); }
-  Expected<at::Tensor> read(ArrayRef<uint64_t> Indices) const;
+  /// A tensor for each input of the model.
+  Expected<std::vector<at::Tensor>> read(ArrayRef<uint64_t> Indices) const;
 
 private:
-  explicit BatchReader(const ImageSet &Images) : Images(Images) {}
+  BatchReader(const ImageSet &Images, ImageInputs Inputs) : Images(Images), Inputs(std::move(Inputs)) {}
   const ImageSet &Images;
+  ImageInputs Inputs;
   std::vector<uint64_t> Chosen;
   unsigned Batch = 1;
   bool IsFixed = false;
@@ -103,12 +105,13 @@ private:
 //===----------------------------------------------------------------------===//
 
 Expected<BatchReader> BatchReader::create(const Model &M, const ImageSet &Images, const ObservationOptions &Options) {
-  Expected<ImageInput> Input = findImageInput(M, Images.shape());
-  if (!Input)
-    return Input.takeError();
-  BatchReader Reader(Images);
-  Reader.IsFixed = Input->Batch.has_value();
-  Reader.Batch = Input->Batch.value_or(std::max(1u, Options.Batch));
+  Expected<ImageInputs> Inputs = ImageInputs::find(M.graph(), Images);
+  if (!Inputs)
+    return Inputs.takeError();
+  std::optional<uint64_t> Fixed = Inputs->batch();
+  BatchReader Reader(Images, std::move(*Inputs));
+  Reader.IsFixed = Fixed.has_value();
+  Reader.Batch = Fixed.value_or(std::max(1u, Options.Batch));
   uint64_t Count = Options.Images == 0 ? Images.size() : std::min<uint64_t>(Options.Images, Images.size());
   if (Reader.IsFixed)
     Count -= Count % Reader.Batch;
@@ -118,13 +121,11 @@ Expected<BatchReader> BatchReader::create(const Model &M, const ImageSet &Images
   return Reader;
 }
 
-Expected<at::Tensor> BatchReader::read(ArrayRef<uint64_t> Indices) const {
-  std::vector<int64_t> Sizes{int64_t(Indices.size())};
-  llvm::append_range(Sizes, Images.shape());
-  at::Tensor Batch = at::empty(Sizes, at::kFloat);
-  if (Error Failed = Images.batch(Indices, {Batch.data_ptr<float>(), size_t(Batch.numel())}))
-    return Failed;
-  return Batch;
+Expected<std::vector<at::Tensor>> BatchReader::read(ArrayRef<uint64_t> Indices) const {
+  Expected<at::Tensor> Batch = readImages(Images, Indices);
+  if (!Batch)
+    return Batch.takeError();
+  return Inputs.split(*Batch);
 }
 
 //===----------------------------------------------------------------------===//
@@ -288,12 +289,12 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
       Moments.skip(Random);
       continue;
     }
-    Expected<at::Tensor> Batch = Reader->read(Indices);
+    Expected<std::vector<at::Tensor>> Batch = Reader->read(Indices);
     if (!Batch)
       return Batch.takeError();
     std::vector<at::Tensor> X(Sites.size()), Y(Sites.size());
     at::AutoGradMode GradMode(IsWeighted);
-    Expected<std::vector<at::Tensor>> Outputs = (*Exec)->run(std::move(*Batch), [&](const Value &V, at::Tensor &T) {
+    Expected<std::vector<at::Tensor>> Outputs = (*Exec)->run(*Batch, [&](const Value &V, at::Tensor &T) {
       if (auto Found = ByOutput.find(&V); Found != ByOutput.end()) {
         if (at::GradMode::is_enabled() && !T.requires_grad())
           T = T.detach().requires_grad_(true);

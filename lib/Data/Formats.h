@@ -72,7 +72,8 @@ struct Records {
 llvm::Expected<std::unique_ptr<ImageSet>> makeRecordSet(Records R, const Normalization &Norm);
 
 llvm::Expected<std::unique_ptr<ImageSet>> openNpy(llvm::StringRef Path, Bytes File, const Normalization &Norm);
-llvm::Expected<std::unique_ptr<ImageSet>> openNpz(llvm::StringRef Path, const Normalization &Norm);
+llvm::Expected<std::unique_ptr<ImageSet>> openNpz(llvm::StringRef Path, const Normalization &Norm,
+                                                  llvm::ArrayRef<std::string> Parts);
 llvm::Expected<std::unique_ptr<ImageSet>> openIdx(llvm::StringRef Path, const Normalization &Norm);
 /// \p Files: the batches, in order; \p Path is for messages.
 llvm::Expected<std::unique_ptr<ImageSet>> openCifar(llvm::StringRef Path, llvm::ArrayRef<std::string> Files,

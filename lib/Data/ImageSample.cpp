@@ -22,6 +22,7 @@ public:
 
   uint64_t size() const override { return Chosen.size(); }
   llvm::ArrayRef<int64_t> shape() const override { return Set->shape(); }
+  llvm::ArrayRef<ImagePart> parts() const override { return Set->parts(); }
   bool hasLabels() const override { return Set->hasLabels(); }
   llvm::ArrayRef<int64_t> labelShape() const override { return Set->labelShape(); }
   int64_t label(uint64_t Index) const override { return Set->label(Chosen[Index]); }

@@ -38,7 +38,8 @@ static llvm::Expected<std::vector<std::string>> cifarBatches(llvm::StringRef Fol
   return Chosen;
 }
 
-llvm::Expected<std::unique_ptr<ImageSet>> deepshare::openImageSet(llvm::StringRef Path, const Normalization &Norm) {
+llvm::Expected<std::unique_ptr<ImageSet>> deepshare::openImageSet(llvm::StringRef Path, const Normalization &Norm,
+                                                                  llvm::ArrayRef<std::string> Parts) {
   if (llvm::sys::fs::is_directory(Path)) {
     llvm::Expected<std::vector<std::string>> Batches = cifarBatches(Path);
     if (!Batches)
@@ -52,7 +53,7 @@ llvm::Expected<std::unique_ptr<ImageSet>> deepshare::openImageSet(llvm::StringRe
   if (Data.starts_with("\x93NUMPY"))
     return openNpy(Path, std::move(*File), Norm);
   if (Data.starts_with("PK"))
-    return openNpz(Path, Norm);
+    return openNpz(Path, Norm, Parts);
   if (Path.ends_with(".bin"))
     return openCifar(Path, {Path.str()}, Norm);
   if (Data.starts_with("\x1f\x8b") || Data.starts_with(llvm::StringRef("\0\0", 2)))

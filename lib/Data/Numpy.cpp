@@ -360,29 +360,44 @@ llvm::Expected<std::unique_ptr<ImageSet>> data::openNpy(llvm::StringRef Path, By
   return makeArraySet(Path, *Images, nullptr, Norm);
 }
 
-llvm::Expected<std::unique_ptr<ImageSet>> data::openNpz(llvm::StringRef Path, const Normalization &Norm) {
+llvm::Expected<std::unique_ptr<ImageSet>> data::openNpz(llvm::StringRef Path, const Normalization &Norm,
+                                                        llvm::ArrayRef<std::string> Parts) {
   llvm::Expected<Archive> Zip = Archive::open(Path);
   if (!Zip)
     return Zip.takeError();
   std::map<std::string, uint64_t> Arrays = Zip->arrays();
-  auto Images = Arrays.find("images");
-  if (Images == Arrays.end() && Arrays.size() == 1)
-    Images = Arrays.begin();
-  if (Images == Arrays.end())
-    return fileError(Path,
-                     "expected an array 'images' or a single array, got " +
-                         (Arrays.empty() ? std::string("none") : llvm::join(llvm::make_first_range(Arrays), ", ")));
-  llvm::Expected<Array> Pixels = Zip->read(Images->first, Images->second);
-  if (!Pixels)
-    return Pixels.takeError();
+  std::string Names = Arrays.empty() ? "none" : llvm::join(llvm::make_first_range(Arrays), ", ");
+  std::vector<std::string> Chosen = Parts.vec();
+  if (Parts.size() < 2)
+    Chosen = {Arrays.count("images") || Arrays.size() != 1 ? "images" : Arrays.begin()->first};
+  for (const std::string &Name : Chosen)
+    if (!Arrays.count(Name))
+      return fileError(Path, Parts.size() < 2 ? "expected an array 'images' or a single array, got " + Names
+                                              : "expected an array for each input of the model, '" +
+                                                    llvm::join(Parts, "', '") + "', got " + Names);
   std::optional<Array> Labels;
-  if (auto Found = Arrays.find("labels"); Found != Arrays.end() && Found != Images) {
+  if (auto Found = Arrays.find("labels"); Found != Arrays.end() && !llvm::is_contained(Chosen, "labels")) {
     llvm::Expected<Array> Stored = Zip->read(Found->first, Found->second);
     if (!Stored)
       return Stored.takeError();
     Labels = std::move(*Stored);
   }
-  return makeArraySet(Path, *Pixels, Labels ? &*Labels : nullptr, Norm);
+  std::vector<std::pair<std::string, std::unique_ptr<ImageSet>>> Sets;
+  for (const std::string &Name : Chosen) {
+    std::string Member = Chosen.size() == 1 ? Path.str() : (Path + "(" + Name + ".npy)").str();
+    llvm::Expected<Array> Pixels = Zip->read(Name, Arrays[Name]);
+    if (!Pixels)
+      return Pixels.takeError();
+    llvm::Expected<std::unique_ptr<ImageSet>> Set =
+        makeArraySet(Member, *Pixels, Labels && Sets.empty() ? &*Labels : nullptr, Norm);
+    if (!Set)
+      return Set.takeError();
+    if (!Sets.empty() && (*Set)->size() != Sets.front().second->size())
+      return fileError(Member, "has " + llvm::Twine((*Set)->size()) + " images, but '" + Sets.front().first + "' has " +
+                                   llvm::Twine(Sets.front().second->size()));
+    Sets.emplace_back(Name, std::move(*Set));
+  }
+  return Sets.size() == 1 ? std::move(Sets.front().second) : joinImages(std::move(Sets));
 }
 
 static NumpyArray publicArray(Array A) { return {A.Type, A.Shape, A.Data.Data, std::move(A.Data.Owner)}; }

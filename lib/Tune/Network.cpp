@@ -18,8 +18,8 @@
 using namespace deepshare;
 using namespace deepshare::tune;
 
-Network::Network(Model &M, std::unique_ptr<Executor> Run, at::Device Device)
-    : M(M), Exec(std::move(Run)), Device(Device) {
+Network::Network(Model &M, std::unique_ptr<Executor> Run, ImageInputs Inputs, at::Device Device)
+    : M(M), Exec(std::move(Run)), Inputs(std::move(Inputs)), Device(Device) {
   for (const Value *Input : M.graph().inputs())
     Values.emplace(Input->name().str(), Input);
   for (const Node &N : M.graph())
@@ -33,14 +33,18 @@ Network::Network(Model &M, std::unique_ptr<Executor> Run, at::Device Device)
     Exec->observe(LogitsValue);
 }
 
-llvm::Expected<std::unique_ptr<Network>> Network::create(Model &M, std::optional<TrainedPart> Part, at::Device Device,
+llvm::Expected<std::unique_ptr<Network>> Network::create(Model &M, const ImageSet &Images,
+                                                         std::optional<TrainedPart> Part, at::Device Device,
                                                          bool Renormalize) {
   if (M.graph().outputs().empty())
     return llvm::createStringError("the model has no output");
   llvm::Expected<std::unique_ptr<Executor>> Run = Executor::create(M, Device);
   if (!Run)
     return Run.takeError();
-  std::unique_ptr<Network> Result(new Network(M, std::move(*Run), Device));
+  llvm::Expected<ImageInputs> Inputs = ImageInputs::find(M.graph(), Images);
+  if (!Inputs)
+    return Inputs.takeError();
+  std::unique_ptr<Network> Result(new Network(M, std::move(*Run), std::move(*Inputs), Device));
   llvm::Error E = guarded("cannot prepare the model", [&]() -> llvm::Error {
     if (Renormalize && Part == TrainedPart::All)
       Result->openNormalizations();
@@ -218,7 +222,7 @@ llvm::Expected<NetworkOutput> Network::run(const at::Tensor &Images, RunMode New
   Mode = NewMode;
   NetworkOutput Result;
   Result.Watched.resize(WatchedValues.size());
-  llvm::Expected<std::vector<at::Tensor>> Outputs = Exec->run({Images}, [&](const Value &V, at::Tensor &T) {
+  llvm::Expected<std::vector<at::Tensor>> Outputs = Exec->run(Inputs.split(Images), [&](const Value &V, at::Tensor &T) {
     if (auto Found = Open.find(&V); Found != Open.end()) {
       if (Measuring)
         Found->second->start(T);

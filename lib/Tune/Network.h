@@ -13,6 +13,7 @@
 #include "ShareGate.h"
 
 #include "deepshare/Exec/Exec.h"
+#include "deepshare/Exec/ImageInputs.h"
 #include "deepshare/Tune/Training.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -53,10 +54,12 @@ struct NetworkOutput {
 /// A model, run by lib/Exec with its gates and normalisations under control, and its parameters as tensors.
 class Network {
 public:
-  /// \p M must outlive the network; it changes in store() only. \p Trained: which parameters get gradients; nothing:
-  /// none. \p Renormalize: the normalisations that were folded into convolutions are open while they are trained.
-  static llvm::Expected<std::unique_ptr<Network>> create(Model &M, std::optional<TrainedPart> Trained,
-                                                         at::Device Device, bool Renormalize = false);
+  /// \p M, which takes \p Images, must outlive the network; it changes in store() only. \p Trained: which parameters
+  /// get gradients; nothing: none. \p Renormalize: the normalisations that were folded into convolutions are open while
+  /// they are trained.
+  static llvm::Expected<std::unique_ptr<Network>> create(Model &M, const ImageSet &Images,
+                                                         std::optional<TrainedPart> Trained, at::Device Device,
+                                                         bool Renormalize = false);
   /// Lets the training give up \p Gates. \p ScoreRate: how much faster than weights their scores move. To be called
   /// before calibrate(). Error: a mask that no DReLU node makes.
   llvm::Error polarize(const Polarization &Gates, double ScoreRate);
@@ -75,6 +78,7 @@ public:
   /// Has runs return the values \p Names, which must be there.
   void watch(llvm::ArrayRef<std::string> Names);
 
+  /// \p Images: [N,elements], as ImageSet::batch() writes them.
   llvm::Expected<NetworkOutput> run(const at::Tensor &Images, RunMode Mode);
   /// Runs \p Images to measure what smooth gates and open normalisations start from. To be called once, before
   /// training.
@@ -84,7 +88,7 @@ public:
   llvm::Error store();
 
 private:
-  Network(Model &M, std::unique_ptr<Executor> Run, at::Device Device);
+  Network(Model &M, std::unique_ptr<Executor> Run, ImageInputs Inputs, at::Device Device);
   void openNormalizations();
   llvm::Error findTensors(std::optional<TrainedPart> Part);
   void takeOverGates(std::optional<TrainedPart> Part);
@@ -94,6 +98,7 @@ private:
 
   Model &M;
   std::unique_ptr<Executor> Exec;
+  ImageInputs Inputs;
   at::Device Device;
   std::map<std::string, const Value *> Values;
   std::vector<StateTensor> Trained, Buffers;

@@ -16,7 +16,7 @@
 #include "Stepper.h"
 
 #include "deepshare/Exec/Guard.h"
-#include "deepshare/Exec/ImageInput.h"
+#include "deepshare/Exec/ImageInputs.h"
 #include "deepshare/IR/ShareOps.h"
 
 #include "llvm/ADT/DenseSet.h"
@@ -103,19 +103,30 @@ private:
     std::iota(Order.begin(), Order.end(), 0);
     std::mt19937_64 Random(Options.Seed);
     std::shuffle(Order.begin(), Order.end(), Random);
-    llvm::SmallVector<int64_t> Shape{static_cast<int64_t>(Options.Batch)};
-    llvm::append_range(Shape, Images.shape());
     std::vector<at::Tensor> Batches;
     for (uint64_t B = 0; B < BatchCount; ++B) {
-      at::Tensor Batch = at::empty(at::IntArrayRef(Shape.data(), Shape.size()), at::kFloat);
-      if (llvm::Error E = Images.batch(llvm::ArrayRef(Order).slice(B * Options.Batch, Options.Batch),
-                                       {Batch.data_ptr<float>(), static_cast<size_t>(Batch.numel())}))
-        return E;
-      Batches.push_back(Batch);
+      llvm::Expected<at::Tensor> Batch =
+          readImages(Images, llvm::ArrayRef(Order).slice(B * Options.Batch, Options.Batch));
+      if (!Batch)
+        return Batch.takeError();
+      Batches.push_back(std::move(*Batch));
     }
-    if (llvm::Error E = New.setInput(Batches))
+    if (llvm::Error E = setInputs(New, Images, Batches))
       return E;
-    return Old.setInput(Batches);
+    return setInputs(Old, Images, Batches);
+  }
+
+  static llvm::Error setInputs(Stepper &Run, const ImageSet &Images, llvm::ArrayRef<at::Tensor> Batches) {
+    llvm::Expected<ImageInputs> Inputs = ImageInputs::find(Run.model().graph(), Images);
+    if (!Inputs)
+      return Inputs.takeError();
+    std::vector<std::vector<at::Tensor>> ByInput(Inputs->inputs().size());
+    for (const at::Tensor &Batch : Batches)
+      for (auto [Into, T] : llvm::zip_equal(ByInput, Inputs->split(Batch)))
+        Into.push_back(T);
+    for (auto [Input, Tensors] : llvm::zip_equal(Inputs->inputs(), ByInput))
+      Run.setInput(Input, std::move(Tensors));
+    return llvm::Error::success();
   }
 
   //===--------------------------------------------------------------------===//
@@ -361,10 +372,10 @@ private:
 
 llvm::Expected<RepairBatches> deepshare::repairBatches(const Model &M, const Model &Original, const ImageSet &Images,
                                                        const RepairOptions &Options) {
-  llvm::Expected<ImageInput> Input = findImageInput(M, Images.shape());
-  if (!Input)
-    return Input.takeError();
-  uint64_t Batch = Input->Batch.value_or(Options.Batch);
+  llvm::Expected<ImageInputs> Inputs = ImageInputs::find(M.graph(), Images);
+  if (!Inputs)
+    return Inputs.takeError();
+  uint64_t Batch = Inputs->batch().value_or(Options.Batch);
   uint64_t Wanted = Options.Images ? std::min(Options.Images, Images.size()) : Images.size();
   uint64_t Count = std::min(Wanted, Options.Memory / bytesPerImage(M, Original)) / Batch;
   uint64_t Measured = std::llround(Options.Measured * Count);

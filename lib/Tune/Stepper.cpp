@@ -22,14 +22,9 @@ Stepper::Stepper(const Model &M) : M(M), Next(M.graph().begin()) {
     UsesLeft[Input] += Input->uses().size();
 }
 
-llvm::Error Stepper::setInput(llvm::ArrayRef<at::Tensor> Batches) {
+void Stepper::setInput(const Value *Input, std::vector<at::Tensor> Batches) {
   BatchCount = Batches.size();
-  for (const Value *Input : M.graph().inputs())
-    if (!Input->isInitializer()) {
-      Values[Input] = Batches.vec();
-      return llvm::Error::success();
-    }
-  return llvm::createStringError("the model has no input");
+  Values[Input] = std::move(Batches);
 }
 
 const std::vector<at::Tensor> &Stepper::value(const Value *V) const {

@@ -25,8 +25,8 @@ public:
   explicit Stepper(const Model &M);
 
   const Model &model() const { return M; }
-  /// Gives the one input that has no constant, and starts.
-  llvm::Error setInput(llvm::ArrayRef<at::Tensor> Batches);
+  /// Gives \p Input its value in each batch; all inputs have as many. To be called for each before the first step.
+  void setInput(const Value *Input, std::vector<at::Tensor> Batches);
   /// Keeps \p V until unpin().
   void pin(const Value *V) { ++UsesLeft[V]; }
   void unpin(const Value *V) { release(V); }

@@ -67,7 +67,7 @@ public:
   llvm::Expected<TrainingResult> train(const std::function<void(const TrainingStep &)> &Report);
 
 private:
-  at::Tensor tensorOf(const std::vector<float> &Pixels, uint64_t Count, const ImageSet &Set) const;
+  at::Tensor tensorOf(const std::vector<float> &Pixels, uint64_t Count) const;
   llvm::Error calibrate();
   llvm::Expected<double> combine(double Loss);
   llvm::Expected<double> step(const Batch &Images, uint64_t Number);
@@ -95,7 +95,8 @@ private:
 llvm::Error Trainer::prepare(const Model *TeacherModel) {
   if (!Options.Checkpoint.empty())
     Identity = trainingIdentity(M, TeacherModel, Images, Options);
-  llvm::Expected<std::unique_ptr<Network>> Made = Network::create(M, Options.Train, Device, Options.Renormalize);
+  llvm::Expected<std::unique_ptr<Network>> Made =
+      Network::create(M, Images, Options.Train, Device, Options.Renormalize);
   if (!Made)
     return Made.takeError();
   Student = std::move(*Made);
@@ -109,7 +110,7 @@ llvm::Error Trainer::prepare(const Model *TeacherModel) {
   Result.Parameters = Student->numTrained();
   if (TeacherModel) {
     TeacherCopy = TeacherModel->clone();
-    llvm::Expected<std::unique_ptr<Network>> MadeTeacher = Network::create(*TeacherCopy, std::nullopt, Device);
+    llvm::Expected<std::unique_ptr<Network>> MadeTeacher = Network::create(*TeacherCopy, Images, std::nullopt, Device);
     if (!MadeTeacher)
       return MadeTeacher.takeError();
     Teacher = std::move(*MadeTeacher);
@@ -137,10 +138,9 @@ llvm::Error Trainer::prepare(const Model *TeacherModel) {
   });
 }
 
-at::Tensor Trainer::tensorOf(const std::vector<float> &Pixels, uint64_t Count, const ImageSet &Set) const {
-  std::vector<int64_t> Shape{static_cast<int64_t>(Count)};
-  llvm::append_range(Shape, Set.shape());
-  return at::from_blob(const_cast<float *>(Pixels.data()), Shape, at::kFloat).to(Device);
+at::Tensor Trainer::tensorOf(const std::vector<float> &Pixels, uint64_t Count) const {
+  auto Rows = static_cast<int64_t>(Count), Elements = static_cast<int64_t>(Pixels.size() / Count);
+  return at::from_blob(const_cast<float *>(Pixels.data()), {Rows, Elements}, at::kFloat).to(Device);
 }
 
 llvm::Error Trainer::calibrate() {
@@ -149,7 +149,7 @@ llvm::Error Trainer::calibrate() {
   std::vector<float> Pixels(Indices.size() * *numElements(Images.shape()));
   if (llvm::Error E = Images.batch(Indices, Pixels))
     return E;
-  return guarded("cannot run the model", [&] { return Student->calibrate(tensorOf(Pixels, Indices.size(), Images)); });
+  return guarded("cannot run the model", [&] { return Student->calibrate(tensorOf(Pixels, Indices.size())); });
 }
 
 std::vector<StateTensor> Trainer::state() const {
@@ -203,7 +203,7 @@ llvm::Expected<double> Trainer::combine(double Loss) {
 
 llvm::Expected<double> Trainer::step(const Batch &Input, uint64_t Number) {
   return guarded(fmt::format("step {}", Number + 1), [&]() -> llvm::Expected<double> {
-    at::Tensor Pixels = tensorOf(Input.Images, Input.Indices.size(), Images);
+    at::Tensor Pixels = tensorOf(Input.Images, Input.Indices.size());
     std::optional<NetworkOutput> Target;
     if (Teacher) {
       at::NoGradGuard NoGrad;
@@ -282,7 +282,7 @@ llvm::Expected<double> Trainer::measureAccuracy(uint64_t Done) {
       std::vector<float> Pixels(Indices.size() * ImageSize);
       if (llvm::Error E = Set.batch(Indices, Pixels))
         return E;
-      at::Tensor Input = tensorOf(Pixels, Indices.size(), Set), Expected;
+      at::Tensor Input = tensorOf(Pixels, Indices.size()), Expected;
       if (Set.hasLabels()) {
         std::vector<int64_t> Labels;
         for (uint64_t Index : Indices)

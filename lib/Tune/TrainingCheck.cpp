@@ -6,7 +6,7 @@
 
 #include "TrainingCheck.h"
 
-#include "deepshare/Exec/ImageInput.h"
+#include "deepshare/Exec/ImageInputs.h"
 
 #include "llvm/ADT/StringSet.h"
 
@@ -68,18 +68,18 @@ static llvm::Error checkNumbers(const TrainingOptions &O) {
     if (!std::isfinite(R.Value) || R.Value < R.Least || R.Value > R.Most)
       return Fail(fmt::format("expected a {} from {} to {}, got {}", R.Name, R.Least, R.Most, R.Value));
   return O.Polarize ? checkGates(*O.Polarize) : llvm::Error::success();
-  return llvm::Error::success();
 }
 
 /// Whether \p M, whose name in messages is \p What, takes batches of the images.
 static llvm::Error checkInput(const Model &M, llvm::StringRef What, const ImageSet &Images, const TrainingOptions &O) {
-  llvm::Expected<ImageInput> Input = findImageInput(M, Images.shape());
-  if (!Input)
-    return llvm::createStringError(fmt::format("{}{}", What.str(), llvm::toString(Input.takeError())));
-  if (Input->Batch && *Input->Batch != O.BatchSize)
+  llvm::Expected<ImageInputs> Inputs = ImageInputs::find(M.graph(), Images);
+  if (!Inputs)
+    return llvm::createStringError(fmt::format("{}{}", What.str(), llvm::toString(Inputs.takeError())));
+  if (Inputs->batch() && *Inputs->batch() != O.BatchSize)
     return llvm::createStringError(fmt::format("{}input '{}' takes {} images at a time, but batches have {}; give a "
                                                "model whose batch is a symbol",
-                                               What.str(), Input->Input->name().str(), *Input->Batch, O.BatchSize));
+                                               What.str(), Inputs->inputs().front()->name().str(), *Inputs->batch(),
+                                               O.BatchSize));
   return llvm::Error::success();
 }
 

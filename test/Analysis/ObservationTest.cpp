@@ -354,7 +354,7 @@ TEST(Observation, BadInput) {
   EXPECT_EQ(failure(S, Noise(4, {3, 4, 4}), {}),
             "the model's input 'x' is float[N,2,4,4], but the images are float[3,4,4]");
   Observed Two = setUp("(float[N,2] x, float[N,2] z) => (float[N,2] y)", "a = Add(x, z) y = Relu(a)");
-  EXPECT_THAT(failure(Two, Noise(4, {2}), {}), HasSubstr("expected a model with one input, got 2 ('x', 'z')"));
+  EXPECT_THAT(failure(Two, Noise(4, {2}), {}), HasSubstr("the model has 2 inputs ('x', 'z')"));
   ObservationOptions Options;
   Options.Memory = 10;
   EXPECT_THAT(failure(S, Noise(4, {2, 4, 4}), Options), HasSubstr("but the memory is limited to"));

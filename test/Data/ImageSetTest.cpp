@@ -207,6 +207,36 @@ TEST(Npz, LabelsOfPixels) {
                "has 2 images but 1 labels");
 }
 
+TEST(Npz, PartsForSeveralInputs) {
+  TemporaryFolder Folder;
+  std::vector<Member> Members = {{"right.npy", npy("<f4", "(2, 3)", bytesOf<float>({1, 2, 3, 4, 5, 6}))},
+                                 {"labels.npy", npy("<i8", "(2,)", bytesOf<int64_t>({7, 3}))},
+                                 {"left.npy", npy("|u1", "(2, 1, 2, 1)", std::string("\x00\xff\x33\x66", 4))}};
+  std::string Path = writeZip(Folder, "a.npz", Members);
+  Set Images = llvm::cantFail(openImageSet(Path, {}, {"left", "right"}));
+  EXPECT_EQ(Images->size(), 2u);
+  EXPECT_EQ(Images->label(1), 3);
+  EXPECT_EQ(Images->shape(), llvm::ArrayRef<int64_t>({5}));
+  ASSERT_EQ(Images->parts().size(), 2u);
+  EXPECT_EQ(Images->parts()[0].Name, "left");
+  EXPECT_EQ(Images->parts()[0].Shape, (std::vector<int64_t>{1, 1, 2}));
+  EXPECT_EQ(Images->parts()[1].Name, "right");
+  EXPECT_EQ(Images->parts()[1].Shape, std::vector<int64_t>{3});
+  EXPECT_EQ(read(*Images, {1, 0}), (std::vector<float>{0.2f, 0.4f, 4, 5, 6, 0, 1, 1, 2, 3}));
+  Set Last = sampleImages(std::move(Images), 1, 0);
+  EXPECT_EQ(Last->parts().size(), 2u);
+  auto ErrorOf = [&](std::vector<std::string> Parts) {
+    return llvm::toString(openImageSet(Path, {}, Parts).takeError());
+  };
+  EXPECT_EQ(ErrorOf({"left", "middle"}),
+            Path + ": expected an array for each input of the model, 'left', 'middle', got labels, left, right");
+  EXPECT_EQ(ErrorOf({"left", "labels"}), Path + "(labels.npy): images must be uint8, float32 or float64, got element "
+                                                "type '<i8'");
+  Members[0].Content = npy("<f4", "(1, 3)", bytesOf<float>({1, 2, 3}));
+  writeZip(Folder, "a.npz", Members);
+  EXPECT_EQ(ErrorOf({"left", "right"}), Path + "(right.npy): has 1 images, but 'left' has 2");
+}
+
 TEST(Npz, LargeMember) {
   // More than the first piece, which the header is parsed from.
   TemporaryFolder Folder;

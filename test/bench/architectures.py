@@ -187,8 +187,8 @@ def remarks(path, row):
 def share(path, arrays, folder, row, tolerance):
     images = folder / "images.npz"
     repaired = path.stat().st_size < LARGEST_REPAIRED
-    shape = next(iter(arrays.values())).shape[1:]
-    np.savez(images, images=structured_images(REPAIR_IMAGES if repaired else IMAGES, shape, 1))
+    number = REPAIR_IMAGES if repaired else IMAGES
+    np.savez(images, **{name: structured_images(number, array.shape[1:], 1) for name, array in arrays.items()})
     calibrate = ["--calibrate", images]
     jobs = {"off": [*calibrate, "--repair=off"]} | ({"on": calibrate} if repaired else {})
     for name, options in jobs.items():

@@ -102,7 +102,7 @@ static llvm::Expected<std::unique_ptr<Model>> readInput(const DriverOptions &Opt
         fmt::format("{}: --target={}: the file is in the forms of target {} already, and constants that are "
                     "public there would become secret weights; give the file that it was made from",
                     Options.inputName(), Options.Target, Earlier));
-  if (llvm::Error E = drawImages(Options, **M, Context, Images, Log))
+  if (llvm::Error E = giveImages(Options, **M, Context, Images, Log))
     return E;
   if (llvm::Error E = fitOpset(Options, *M, Log))
     return E;
@@ -198,7 +198,7 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
       if (llvm::Error E = Communicator::fromEnvironment().moveInto(Processes))
         return E;
     Context.Processes = Processes.get();
-    if (llvm::Error E = fillContext(Options, Context, Images))
+    if (llvm::Error E = fillContext(Options, Context))
       return E;
     if (Processes && Processes->rank() != 0)
       return observeAlong(Options, *Passes, Context, Images);

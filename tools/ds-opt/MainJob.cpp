@@ -11,6 +11,8 @@
 #include "deepshare/Analysis/PlanRemarks.h"
 #include "deepshare/Analysis/UnpricedOperators.h"
 #include "deepshare/Cost/CostReport.h"
+#include "deepshare/Data/Random.h"
+#include "deepshare/Exec/ImageInputs.h"
 #include "deepshare/Support/AtomicFile.h"
 #include "deepshare/Support/Error.h"
 #include "deepshare/Support/TextFile.h"
@@ -30,7 +32,7 @@ bool deepshare::isMainJob(const DriverOptions &Options) { return jobOf(Options) 
 /// Calibration images of a job, all passes together.
 static constexpr uint64_t DefaultImageCount = 1024;
 
-/// The job's own pipeline. Its passes share the images that fillContext() draws.
+/// The job's own pipeline. Its passes share the images that giveImages() draws.
 static std::string jobPipeline(const DriverOptions &Options) {
   if (jobOf(Options) == TargetJob)
     return "canonicalize,infer-shapes";
@@ -98,8 +100,7 @@ llvm::Error deepshare::checkOutputs(const DriverOptions &Options) {
   return llvm::Error::success();
 }
 
-llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Context,
-                                   std::unique_ptr<ImageSet> &Images) {
+llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Context) {
   Context.Seed = Options.Seed;
   Context.Explain = !Options.Remarks.empty();
   llvm::Expected<CostModel> Cost = loadCostModel(Options.CostModel);
@@ -118,29 +119,15 @@ llvm::Error deepshare::fillContext(const DriverOptions &Options, PassContext &Co
       return Plan.takeError();
     Context.Plan = std::move(*Plan);
   }
-  if (Options.Images.empty() || Options.Images == RandomImages)
-    return llvm::Error::success();
-  llvm::Expected<std::vector<float>> Mean = parseNumbers("mean", Options.Mean);
-  if (!Mean)
-    return Mean.takeError();
-  llvm::Expected<std::vector<float>> Std = parseNumbers("std", Options.Std);
-  if (!Std)
-    return Std.takeError();
-  llvm::Expected<std::unique_ptr<ImageSet>> Opened = openImageSet(Options.Images, {*Mean, *Std});
-  if (!Opened)
-    return Opened.takeError();
-  // A pipeline of the user's says in its passes how many images each takes.
-  Images = Options.Passes.empty()
-               ? sampleImages(std::move(*Opened), Options.ImageCount.value_or(DefaultImageCount), Options.Seed)
-               : std::move(*Opened);
-  Context.Images = Images.get();
   return llvm::Error::success();
 }
 
-llvm::Error deepshare::drawImages(const DriverOptions &Options, const Model &M, PassContext &Context,
-                                  std::unique_ptr<ImageSet> &Images, llvm::raw_ostream &Log) {
-  if (Options.Images != RandomImages)
-    return llvm::Error::success();
+/// Noise for \p M, with a warning on \p Log.
+static llvm::Expected<std::unique_ptr<ImageSet>> drawImages(const DriverOptions &Options, const Model &M,
+                                                            llvm::raw_ostream &Log) {
+  // Of noise there is no "all".
+  uint64_t Count = Options.ImageCount.value_or(0);
+  std::vector<std::pair<std::string, std::unique_ptr<ImageSet>>> Sets;
   for (const Value *Input : M.graph().inputs()) {
     if (Input->isInitializer())
       continue;
@@ -152,15 +139,44 @@ llvm::Error deepshare::drawImages(const DriverOptions &Options, const Model &M, 
     llvm::SmallVector<int64_t, 3> Shape;
     for (const Dim &Size : llvm::drop_begin(*Type->Dims))
       Shape.push_back(Size.size());
-    // Of noise there is no "all".
-    uint64_t Count = Options.ImageCount.value_or(0);
-    Images = makeRandomImages(Shape, Count ? Count : DefaultImageCount, Options.Seed);
-    Context.Images = Images.get();
-    Log << "ds-opt: warning: --calibrate random: the plan and the weights are fitted to noise; give images of the kind "
-           "that the network will see where there are any\n";
-    return llvm::Error::success();
+    // Inputs have noise of their own.
+    uint64_t Seed = Sets.empty() ? Options.Seed : Random({Options.Seed, Sets.size()}).next();
+    Sets.emplace_back(Input->name().str(), makeRandomImages(Shape, Count ? Count : DefaultImageCount, Seed));
   }
-  return makeError(Options.Input + ": --calibrate random: the model has no input");
+  if (Sets.empty())
+    return makeError(Options.Input + ": --calibrate random: the model has no input");
+  Log << "ds-opt: warning: --calibrate random: the plan and the weights are fitted to noise; give images of the kind "
+         "that the network will see where there are any\n";
+  return Sets.size() == 1 ? std::move(Sets.front().second) : joinImages(std::move(Sets));
+}
+
+static llvm::Expected<std::unique_ptr<ImageSet>> openImages(const DriverOptions &Options, const Model &M) {
+  llvm::Expected<std::vector<float>> Mean = parseNumbers("mean", Options.Mean);
+  if (!Mean)
+    return Mean.takeError();
+  llvm::Expected<std::vector<float>> Std = parseNumbers("std", Options.Std);
+  if (!Std)
+    return Std.takeError();
+  llvm::Expected<std::unique_ptr<ImageSet>> Opened = openImagesFor(M.graph(), Options.Images, {*Mean, *Std});
+  if (!Opened)
+    return Opened.takeError();
+  // A pipeline of the user's says in its passes how many images each takes.
+  return Options.Passes.empty()
+             ? sampleImages(std::move(*Opened), Options.ImageCount.value_or(DefaultImageCount), Options.Seed)
+             : std::move(*Opened);
+}
+
+llvm::Error deepshare::giveImages(const DriverOptions &Options, const Model &M, PassContext &Context,
+                                  std::unique_ptr<ImageSet> &Images, llvm::raw_ostream &Log) {
+  if (Options.Images.empty())
+    return llvm::Error::success();
+  llvm::Expected<std::unique_ptr<ImageSet>> Given =
+      Options.Images == RandomImages ? drawImages(Options, M, Log) : openImages(Options, M);
+  if (!Given)
+    return Given.takeError();
+  Images = std::move(*Given);
+  Context.Images = Images.get();
+  return llvm::Error::success();
 }
 
 llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, const PassContext &Context,

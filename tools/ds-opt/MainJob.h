@@ -29,13 +29,13 @@ std::string pipelineFor(const DriverOptions &Options);
 /// the plan, the images or the cost model that are read. The error names the file.
 llvm::Error checkOutputs(const DriverOptions &Options);
 
-/// Fills a context from the options: images, cost model, plan, seed. The images are left in \p Images, which the
-/// context refers to.
-llvm::Error fillContext(const DriverOptions &Options, PassContext &Context, std::unique_ptr<ImageSet> &Images);
+/// Fills a context from the options: cost model, network, plan, seed.
+llvm::Error fillContext(const DriverOptions &Options, PassContext &Context);
 
-/// Makes the images of --calibrate random, if that is what the options say, in the shape of the first input of \p M,
-/// and warns on \p Log. Like fillContext() else.
-llvm::Error drawImages(const DriverOptions &Options, const Model &M, PassContext &Context,
+/// Adds the images of --calibrate to a context: those for \p M of a file, or noise in the shapes of M's inputs, of
+/// which
+/// \p Log is warned. They are left in \p Images, which the context refers to.
+llvm::Error giveImages(const DriverOptions &Options, const Model &M, PassContext &Context,
                        std::unique_ptr<ImageSet> &Images, llvm::raw_ostream &Log);
 
 /// Writes the plan (--save-plan), the report (--report) and the remarks (--remarks), where a run of passes on \p M left

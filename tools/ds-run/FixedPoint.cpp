@@ -40,12 +40,12 @@ static llvm::Error runInRing(RingExecutor &E, const Graph &G, const RunOptions &
     return Batches.takeError();
   std::vector<std::vector<at::Tensor>> Parts(G.outputs().size());
   bool IsFirst = true;
-  llvm::Error Failed = Batches->forEach([&](const at::Tensor &Input, uint64_t First) -> llvm::Error {
-    llvm::Expected<RingOutputs> Outputs = E.run({Input});
+  llvm::Error Failed = Batches->forEach([&](llvm::ArrayRef<at::Tensor> Batch, uint64_t First) -> llvm::Error {
+    llvm::Expected<RingOutputs> Outputs = E.run(Batch);
     if (!Outputs)
       return llvm::createStringError(Options.Model + ": " + llvm::toString(Outputs.takeError()));
     for (auto [Part, T] : llvm::zip_equal(Parts, Outputs->Ring)) {
-      if (T.dim() == 0 || T.size(0) != Input.size(0))
+      if (T.dim() == 0 || T.size(0) != Batch.front().size(0))
         return llvm::createStringError(Options.Model + ": an output has no row for each image");
       Part.push_back(T);
     }
@@ -77,8 +77,8 @@ static llvm::Error measureRanges(RingExecutor &E, const Graph &G, const RunOptio
   llvm::Expected<ImageBatches> Batches = ImageBatches::open(G, Options);
   if (!Batches)
     return Batches.takeError();
-  return Batches->forEach([&](const at::Tensor &Input, uint64_t) -> llvm::Error {
-    llvm::Expected<std::vector<at::Tensor>> Outputs = E.runFloats({Input});
+  return Batches->forEach([&](llvm::ArrayRef<at::Tensor> Batch, uint64_t) -> llvm::Error {
+    llvm::Expected<std::vector<at::Tensor>> Outputs = E.runFloats(Batch);
     if (!Outputs)
       return llvm::createStringError(Options.Model + ": " + llvm::toString(Outputs.takeError()));
     return llvm::Error::success();

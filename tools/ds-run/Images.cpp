@@ -8,6 +8,8 @@
 
 #include "common/ProgressBar.h"
 
+#include "deepshare/Support/Error.h"
+
 #include <ATen/ATen.h>
 #include <fmt/format.h>
 
@@ -25,49 +27,38 @@ std::vector<const Value *> deepshare::freeInputs(const Graph &G) {
 
 bool deepshare::isLogits(const at::Tensor &Output) { return Output.dim() == 2 && Output.size(1) > 1; }
 
-/// Images a run: what the model fixes, else \p Wanted.
-static llvm::Expected<uint64_t> batchSize(const Value &Input, uint64_t Wanted, uint64_t Images) {
-  const std::optional<TensorType> &Type = Input.type();
-  if (!Type || !Type->Dims || Type->Dims->empty() || !Type->Dims->front().isFixed())
-    return Wanted;
-  uint64_t Fixed = Type->Dims->front().size();
-  if (Fixed == 0 || Images % Fixed)
-    return llvm::createStringError(fmt::format(
-        "input '{}': the model takes batches of {}, of which {} images are no multiple; --limit n takes the first n",
-        Input.name().str(), Fixed, Images));
-  return Fixed;
-}
-
 llvm::Expected<ImageBatches> ImageBatches::open(const Graph &G, const RunOptions &Options) {
-  std::vector<const Value *> Inputs = freeInputs(G);
-  if (Inputs.size() != 1)
-    return llvm::createStringError(
-        fmt::format("--images needs a model with one input, {} has {}", Options.Model, Inputs.size()));
-  ImageBatches Result;
-  if (llvm::Error E = openImageSet(Options.Images, Options.Norm).moveInto(Result.Images))
-    return E;
-  Result.Total = Result.Images->size();
-  if (Options.Limit)
-    Result.Total = std::min(Result.Total, Options.Limit);
-  if (!Result.Total)
-    return llvm::createStringError(Options.Images + ": there is no image");
-  if (llvm::Error E = batchSize(*Inputs.front(), Options.Batch, Result.Total).moveInto(Result.Batch))
-    return E;
+  llvm::Expected<std::unique_ptr<ImageSet>> Images = openImagesFor(G, Options.Images, Options.Norm);
+  if (!Images)
+    return Images.takeError();
+  llvm::Expected<ImageInputs> Inputs = ImageInputs::find(G, **Images);
+  if (!Inputs)
+    return makeError(Options.Model + ": " + llvm::toString(Inputs.takeError()));
+  uint64_t Total = Options.Limit ? std::min(Options.Limit, (*Images)->size()) : (*Images)->size();
+  if (!Total)
+    return makeError(Options.Images + ": there is no image");
+  std::optional<uint64_t> Fixed = Inputs->batch();
+  if (Fixed && Total % *Fixed)
+    return makeError(fmt::format("{}: the model takes batches of {}, of which {} images are no multiple; --limit n "
+                                 "takes the first n",
+                                 Options.Model, *Fixed, Total));
+  ImageBatches Result(std::move(*Images), std::move(*Inputs));
+  Result.Total = Total;
+  Result.Batch = Fixed.value_or(Options.Batch);
   return Result;
 }
 
-llvm::Error ImageBatches::forEach(llvm::function_ref<llvm::Error(const at::Tensor &Batch, uint64_t First)> Run) const {
+llvm::Error
+ImageBatches::forEach(llvm::function_ref<llvm::Error(llvm::ArrayRef<at::Tensor> Batch, uint64_t First)> Run) const {
   ProgressBar Bar;
   for (uint64_t First = 0; First < Total; First += Batch) {
     Bar.update("running", First, Total);
     std::vector<uint64_t> Indices(std::min(Batch, Total - First));
     std::iota(Indices.begin(), Indices.end(), First);
-    std::vector<int64_t> Shape = {static_cast<int64_t>(Indices.size())};
-    llvm::append_range(Shape, Images->shape());
-    at::Tensor T = at::empty(Shape);
-    if (llvm::Error E = Images->batch(Indices, {T.data_ptr<float>(), static_cast<size_t>(T.numel())}))
-      return E;
-    if (llvm::Error E = Run(T, First))
+    llvm::Expected<at::Tensor> T = readImages(*Images, Indices);
+    if (!T)
+      return T.takeError();
+    if (llvm::Error E = Run(Inputs.split(*T), First))
       return E;
   }
   Bar.clear();

@@ -43,14 +43,14 @@ static llvm::Expected<std::vector<at::Tensor>> runOnImages(Executor &E, const Gr
   bool IsClassifier = Batches->hasClasses();
   uint64_t Correct = 0;
   std::chrono::duration<double> Seconds(0);
-  llvm::Error Failed = Batches->forEach([&](const at::Tensor &Input, uint64_t First) -> llvm::Error {
+  llvm::Error Failed = Batches->forEach([&](llvm::ArrayRef<at::Tensor> Batch, uint64_t First) -> llvm::Error {
     auto Start = std::chrono::steady_clock::now();
-    llvm::Expected<std::vector<at::Tensor>> Outputs = E.run({Input});
+    llvm::Expected<std::vector<at::Tensor>> Outputs = E.run(Batch);
     if (!Outputs)
       return llvm::createStringError(Options.Model + ": " + llvm::toString(Outputs.takeError()));
     Seconds += std::chrono::steady_clock::now() - Start;
     for (auto [Part, T] : llvm::zip_equal(Parts, *Outputs)) {
-      if (T.dim() == 0 || T.size(0) != Input.size(0))
+      if (T.dim() == 0 || T.size(0) != Batch.front().size(0))
         return llvm::createStringError("an output has no row for each image: use --input");
       Part.push_back(T);
     }

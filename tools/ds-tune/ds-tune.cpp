@@ -12,6 +12,7 @@
 
 #include "deepshare/Exec/Communicator.h"
 #include "deepshare/Exec/Exec.h"
+#include "deepshare/Exec/ImageInputs.h"
 #include "deepshare/ONNX/ONNX.h"
 #include "deepshare/Tune/Training.h"
 
@@ -69,10 +70,10 @@ static llvm::Expected<Inputs> readInputs(TuneOptions &Options) {
   if (!Options.Teacher.empty())
     if (llvm::Error E = readModel(Options.Teacher).moveInto(Result.Teacher))
       return E;
-  if (llvm::Error E = openImageSet(Options.Images, Options.Norm).moveInto(Result.Images))
+  if (llvm::Error E = openImagesFor(Result.M->graph(), Options.Images, Options.Norm).moveInto(Result.Images))
     return E;
   if (!Options.HeldOut.empty())
-    if (llvm::Error E = openImageSet(Options.HeldOut, Options.Norm).moveInto(Result.HeldOut))
+    if (llvm::Error E = openImagesFor(Result.M->graph(), Options.HeldOut, Options.Norm).moveInto(Result.HeldOut))
       return E;
   Options.Training.HeldOut = Result.HeldOut.get();
   return Result;

@@ -26,6 +26,12 @@ struct Normalization {
   std::vector<float> Std;
 };
 
+/// The array of a sample that goes to one of a model's inputs.
+struct ImagePart {
+  std::string Name; ///< of the input
+  std::vector<int64_t> Shape;
+};
+
 /// A set of images (or of any tensors of one shape) with optional labels, in memory or mapped.
 class ImageSet {
 public:
@@ -34,6 +40,9 @@ public:
   virtual uint64_t size() const = 0;
   /// Shape of one image as batch() gives it, channels first: [C,H,W]; for data that is not images, as stored.
   virtual llvm::ArrayRef<int64_t> shape() const = 0;
+  /// What an image consists of if it is for a model of several inputs: shape() is then the number of all elements, and
+  /// batch() writes an image's parts one after the other. Empty: a single tensor.
+  virtual llvm::ArrayRef<ImagePart> parts() const { return {}; }
   virtual bool hasLabels() const = 0;
   /// [H,W] if every pixel has a label of its own; empty if an image has one.
   virtual llvm::ArrayRef<int64_t> labelShape() const { return {}; }
@@ -51,15 +60,17 @@ public:
 /// - a .npy array (mapped): uint8 [N,H,W,C] or [N,H,W] is channels last and becomes [C,H,W] (C = 1 for the latter);
 ///   float32 or float64 of any shape [N,...] is taken as stored, images being [N,C,H,W]; other uint8 shapes too;
 /// - a .npz archive: arrays `images` and, if there, `labels` (integers, [N] or [N,1], or [N,H,W] for a label a pixel,
-///   where -1 and, in bytes, 255 are no label), or a single array;
+///   where -1 and, in bytes, 255 are no label), or a single array; with two names or more in \p Parts, the arrays of
+///   these names instead of `images`;
 /// - an MNIST idx file of images, perhaps gzipped; `*-labels-idx1-ubyte` beside `*-images-idx3-ubyte` is found;
 /// - a CIFAR-10 or CIFAR-100 binary batch (.bin), or a folder of them: the training batches (data_batch_*.bin or
 ///   train.bin) if there are any, else all. The label of CIFAR-100 is the fine one;
 /// - a folder of PNG or JPEG files, or of class folders of them, classes and files in the order of their names. All
 ///   images must have the same size. Grey becomes RGB, alpha is dropped; files are decoded when batch() needs them.
 /// Errors name the file and what is wrong with it: truncated, of another type or shape, not an image set at all, or a
-/// normalisation for another number of channels. The set may be read from several threads at once.
-llvm::Expected<std::unique_ptr<ImageSet>> openImageSet(llvm::StringRef Path, const Normalization &Norm);
+/// normalisation for another number of channels (of any part). The set may be read from several threads at once.
+llvm::Expected<std::unique_ptr<ImageSet>> openImageSet(llvm::StringRef Path, const Normalization &Norm,
+                                                       llvm::ArrayRef<std::string> Parts = {});
 
 /// \p Count images of \p Set drawn by \p Seed, in their order, as a set of their own; \p Set itself where it has no
 /// more, or where \p Count is 0. The same seed draws the same images.
@@ -68,6 +79,10 @@ std::unique_ptr<ImageSet> sampleImages(std::unique_ptr<ImageSet> Set, uint64_t C
 /// Given: \p Count is at most \p Size. Count of the numbers 0 .. Size - 1, drawn by \p Seed without replacement, in
 /// order.
 std::vector<uint64_t> drawIndices(uint64_t Count, uint64_t Size, uint64_t Seed);
+
+/// A set whose images consist of those of several sets, by the names of parts. Labels are the first set's. Given: two
+/// sets or more, of equal size, none of which has parts.
+std::unique_ptr<ImageSet> joinImages(std::vector<std::pair<std::string, std::unique_ptr<ImageSet>>> Sets);
 
 /// \p Count tensors of \p Shape of normal noise, which \p Seed determines: for models without data.
 std::unique_ptr<ImageSet> makeRandomImages(llvm::ArrayRef<int64_t> Shape, uint64_t Count, uint64_t Seed);
