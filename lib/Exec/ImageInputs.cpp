@@ -18,8 +18,8 @@ using namespace deepshare;
 using llvm::Error;
 using llvm::Expected;
 
-static llvm::SmallVector<const Value *, 1> freeInputs(const Graph &G) {
-  llvm::SmallVector<const Value *, 1> Free;
+std::vector<const Value *> deepshare::freeInputs(const Graph &G) {
+  std::vector<const Value *> Free;
   for (const Value *V : G.inputs())
     if (!V->isInitializer())
       Free.push_back(V);
@@ -44,11 +44,12 @@ Expected<at::Tensor> deepshare::readImages(const ImageSet &Set, llvm::ArrayRef<u
 }
 
 Expected<ImageInputs> ImageInputs::find(const Graph &G, const ImageSet &Images) {
-  llvm::SmallVector<const Value *, 1> Free = freeInputs(G);
+  std::vector<const Value *> Free = freeInputs(G);
   if (Free.empty())
     return makeError("the model has no input to give images to");
   llvm::ArrayRef<ImagePart> Parts = Images.parts();
   ImageInputs Result;
+  Result.Elements = c10::multiply_integers(Images.shape().begin(), Images.shape().end());
   if (Parts.empty()) {
     if (Free.size() > 1)
       return makeError(
@@ -76,7 +77,7 @@ Expected<ImageInputs> ImageInputs::find(const Graph &G, const ImageSet &Images) 
 Error ImageInputs::add(const Value &Input, llvm::ArrayRef<int64_t> Shape, int64_t First) {
   std::optional<uint64_t> Own;
   if (const std::optional<TensorType> &Type = Input.type()) {
-    bool Fits = Type->Element == ElementType::Float32;
+    bool Fits = Type->Element == ElementType::Float32 || Type->Element == ElementType::Undefined;
     if (Type->Dims) {
       llvm::ArrayRef<Dim> Dims(*Type->Dims);
       Fits &= Dims.size() == Shape.size() + 1;
@@ -103,7 +104,7 @@ Error ImageInputs::add(const Value &Input, llvm::ArrayRef<int64_t> Shape, int64_
 
 std::vector<at::Tensor> ImageInputs::split(const at::Tensor &Images) const {
   int64_t Count = Images.size(0);
-  at::Tensor Rows = Images.reshape({Count, Count ? Images.numel() / Count : 0});
+  at::Tensor Rows = Images.reshape({Count, Elements});
   std::vector<at::Tensor> Result;
   for (const Piece &P : Pieces) {
     std::vector<int64_t> Shape = {Count};

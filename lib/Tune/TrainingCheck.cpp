@@ -76,10 +76,9 @@ static llvm::Error checkInput(const Model &M, llvm::StringRef What, const ImageS
   if (!Inputs)
     return llvm::createStringError(fmt::format("{}{}", What.str(), llvm::toString(Inputs.takeError())));
   if (Inputs->batch() && *Inputs->batch() != O.BatchSize)
-    return llvm::createStringError(fmt::format("{}input '{}' takes {} images at a time, but batches have {}; give a "
+    return llvm::createStringError(fmt::format("{}the model takes {} images at a time, but batches have {}; give a "
                                                "model whose batch is a symbol",
-                                               What.str(), Inputs->inputs().front()->name().str(), *Inputs->batch(),
-                                               O.BatchSize));
+                                               What.str(), *Inputs->batch(), O.BatchSize));
   return llvm::Error::success();
 }
 
@@ -87,6 +86,8 @@ llvm::Error tune::checkTraining(const Model &M, const Model *Teacher, const Imag
                                 const TrainingOptions &O) {
   if (llvm::Error E = checkNumbers(O))
     return E;
+  if (Images.size() == 0)
+    return llvm::createStringError("there is no image to train on");
   if (llvm::Error E = checkInput(M, "", Images, O))
     return E;
   if (Teacher)
@@ -104,6 +105,9 @@ llvm::Error tune::checkTraining(const Model &M, const Model *Teacher, const Imag
   if (O.HeldOut->shape() != Images.shape())
     return llvm::createStringError(fmt::format("held-out images are [{}], but the training's are [{}]",
                                                fmt::join(O.HeldOut->shape(), ","), fmt::join(Images.shape(), ",")));
+  if (O.HeldOut->parts() != Images.parts())
+    return llvm::createStringError("held-out images have other arrays for the model's inputs than the training's, in "
+                                   "shape or order");
   if (!O.HeldOut->hasLabels() && !Teacher)
     return llvm::createStringError("held-out images without labels need a teacher");
   return llvm::Error::success();

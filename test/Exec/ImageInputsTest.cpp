@@ -60,6 +60,7 @@ TEST(ImageInputs, PartsByName) {
   ASSERT_EQ(Batch.size(), 2u);
   EXPECT_TRUE(at::equal(Batch[0], at::tensor({3.f, 4.f, 23.f, 24.f}).view({2, 1, 2})));
   EXPECT_TRUE(at::equal(Batch[1], at::tensor({0.f, 1.f, 2.f, 20.f, 21.f, 22.f}).view({2, 3})));
+  EXPECT_EQ(Inputs.split(at::empty({0, 5}))[0].sizes(), at::IntArrayRef({0, 1, 2}));
 }
 
 TEST(ImageInputs, Errors) {

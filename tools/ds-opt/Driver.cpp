@@ -178,7 +178,8 @@ static llvm::Error printCount(const DriverOptions &Options, Model &M, llvm::raw_
 }
 
 llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream &Out, llvm::raw_ostream &Log) {
-  // A mistake in the pipeline or its inputs is reported before a large model is read.
+  // A mistake in the pipeline, the plan or the cost model is reported before a large model is read; which arrays are
+  // images depends on the model.
   std::optional<Pipeline> Passes;
   PassContext Context;
   std::unique_ptr<ImageSet> Images;

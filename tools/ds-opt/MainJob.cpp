@@ -128,9 +128,7 @@ static llvm::Expected<std::unique_ptr<ImageSet>> drawImages(const DriverOptions 
   // Of noise there is no "all".
   uint64_t Count = Options.ImageCount.value_or(0);
   std::vector<std::pair<std::string, std::unique_ptr<ImageSet>>> Sets;
-  for (const Value *Input : M.graph().inputs()) {
-    if (Input->isInitializer())
-      continue;
+  for (const Value *Input : freeInputs(M.graph())) {
     const std::optional<TensorType> &Type = Input->type();
     if (!Type || !Type->Dims || Type->Dims->empty() || !Type->isStatic(/*FreeLeading=*/1))
       return makeError(Options.Input + ": --calibrate random: the model's input '" + Input->name() + "' is " +
@@ -139,6 +137,9 @@ static llvm::Expected<std::unique_ptr<ImageSet>> drawImages(const DriverOptions 
     llvm::SmallVector<int64_t, 3> Shape;
     for (const Dim &Size : llvm::drop_begin(*Type->Dims))
       Shape.push_back(Size.size());
+    if (!numElements(Shape))
+      return makeError(Options.Input + ": --calibrate random: the model's input '" + Input->name() + "' is " +
+                       Type->str() + ", which no memory holds");
     // Inputs have noise of their own.
     uint64_t Seed = Sets.empty() ? Options.Seed : Random({Options.Seed, Sets.size()}).next();
     Sets.emplace_back(Input->name().str(), makeRandomImages(Shape, Count ? Count : DefaultImageCount, Seed));

@@ -32,9 +32,8 @@ llvm::Error checkOutputs(const DriverOptions &Options);
 /// Fills a context from the options: cost model, network, plan, seed.
 llvm::Error fillContext(const DriverOptions &Options, PassContext &Context);
 
-/// Adds the images of --calibrate to a context: those for \p M of a file, or noise in the shapes of M's inputs, of
-/// which
-/// \p Log is warned. They are left in \p Images, which the context refers to.
+/// Adds the images of --calibrate to a context: those for \p M in a file, or noise in the shapes of M's inputs, with a
+/// warning on \p Log. They are left in \p Images, which the context refers to.
 llvm::Error giveImages(const DriverOptions &Options, const Model &M, PassContext &Context,
                        std::unique_ptr<ImageSet> &Images, llvm::raw_ostream &Log);
 

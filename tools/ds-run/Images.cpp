@@ -17,14 +17,6 @@
 
 using namespace deepshare;
 
-std::vector<const Value *> deepshare::freeInputs(const Graph &G) {
-  std::vector<const Value *> Inputs;
-  for (const Value *Input : G.inputs())
-    if (!Input->isInitializer())
-      Inputs.push_back(Input);
-  return Inputs;
-}
-
 bool deepshare::isLogits(const at::Tensor &Output) { return Output.dim() == 2 && Output.size(1) > 1; }
 
 llvm::Expected<ImageBatches> ImageBatches::open(const Graph &G, const RunOptions &Options) {

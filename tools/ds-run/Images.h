@@ -17,9 +17,6 @@
 
 namespace deepshare {
 
-/// What a caller has to give: inputs without a default.
-std::vector<const Value *> freeInputs(const Graph &G);
-
 /// Whether \p Output is [N,K] with K classes, 2 or more.
 bool isLogits(const at::Tensor &Output);
 

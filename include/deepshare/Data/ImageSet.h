@@ -30,6 +30,8 @@ struct Normalization {
 struct ImagePart {
   std::string Name; ///< of the input
   std::vector<int64_t> Shape;
+
+  friend bool operator==(const ImagePart &, const ImagePart &) = default;
 };
 
 /// A set of images (or of any tensors of one shape) with optional labels, in memory or mapped.
