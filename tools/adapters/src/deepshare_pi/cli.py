@@ -26,8 +26,15 @@ def positive(text):
     return value
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, as ds-opt does."""
+
+    def error(self, message):
+        self.exit(1, f"ds-pi: error: {message}\n")
+
+
 def parse(arguments):
-    parser = argparse.ArgumentParser(prog="ds-pi", description="Private inference with models that ds-opt wrote.")
+    parser = Parser(prog="ds-pi", description="Private inference with models that ds-opt wrote.")
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="run images through a model between real parties, and measure")
     run.add_argument("model", help="written by ds-opt --target=crypten or --target=spu")

@@ -11,7 +11,7 @@ def check_target(model, framework):
     """An InputError that names the node and the reason, if the framework cannot run the file `model` as it is."""
     ds_opt = shutil.which("ds-opt")
     if not ds_opt:
-        print(f"ds-pi: note: no ds-opt on PATH: whether {framework} takes {model} shows when the parties start", file=sys.stderr)
+        print(f"ds-pi: note: no ds-opt on PATH (a build puts it in build/bin): whether {framework} takes {model} shows when the parties start", file=sys.stderr)
         return
     passes = f"--passes=infer-shapes,check-target{{target={framework}}}"
     run = subprocess.run([ds_opt, model, passes], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
