@@ -75,9 +75,7 @@ static Expected<std::vector<NamedTensors>> drawRandom(const Model &M, unsigned S
   unsigned Count = 1;
   for (unsigned Run = 0; Run < Count; ++Run) {
     NamedTensors &Tensors = Runs.emplace_back();
-    for (const Value *Input : M.graph().inputs()) {
-      if (Input->isInitializer())
-        continue;
+    for (const Value *Input : freeInputs(M.graph())) {
       const std::optional<TensorType> &Type = Input->type();
       if (!Type || !Type->Dims)
         return makeError("the shape of input '" + Input->name() + "' is not known");

@@ -12,6 +12,7 @@
 
 #include "deepshare/Exec/Exec.h"
 #include "deepshare/Exec/Guard.h"
+#include "deepshare/Exec/ImageInputs.h"
 #include "deepshare/Support/Error.h"
 
 #include "llvm/ADT/StringMap.h"
@@ -102,12 +103,11 @@ public:
 
   Expected<std::vector<at::Tensor>> run(const NamedTensors &Given, ValueHook Hook) {
     std::vector<at::Tensor> Tensors;
-    for (const Value *Input : M->graph().inputs())
-      if (!Input->isInitializer()) {
-        Tensors.push_back(Given.lookup(Input->name()));
-        if (!Tensors.back().defined())
-          return makeError("there is a new input '" + Input->name() + "'");
-      }
+    for (const Value *Input : freeInputs(M->graph())) {
+      Tensors.push_back(Given.lookup(Input->name()));
+      if (!Tensors.back().defined())
+        return makeError("there is a new input '" + Input->name() + "'");
+    }
     return Exec->run(Tensors, [&](const Value &V, at::Tensor &T) {
       if (Reference)
         Reference->observe(V, T);
