@@ -94,9 +94,12 @@ Error ImageInputs::add(const Value &Input, llvm::ArrayRef<int64_t> Shape, int64_
           fmt::format("the model's input '{}' is {}: it has no room for an image", Input.name().str(), Type->str()));
   }
   if (Own && Batch.value_or(*Own) != *Own)
-    return makeError(fmt::format("the model's input '{}' takes {} images at a time, another takes {}",
-                                 Input.name().str(), *Own, *Batch));
-  Batch = Own ? Own : Batch;
+    return makeError(fmt::format("the model's input '{}' takes {} images at a time, but input '{}' takes {}",
+                                 Input.name().str(), *Own, BatchInput->name().str(), *Batch));
+  if (Own && !Batch) {
+    Batch = Own;
+    BatchInput = &Input;
+  }
   Inputs.push_back(&Input);
   Pieces.push_back({First, c10::multiply_integers(Shape.begin(), Shape.end()), Shape.vec()});
   return Error::success();

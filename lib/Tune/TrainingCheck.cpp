@@ -76,9 +76,10 @@ static llvm::Error checkInput(const Model &M, llvm::StringRef What, const ImageS
   if (!Inputs)
     return llvm::createStringError(fmt::format("{}{}", What.str(), llvm::toString(Inputs.takeError())));
   if (Inputs->batch() && *Inputs->batch() != O.BatchSize)
-    return llvm::createStringError(fmt::format("{}the model takes {} images at a time, but batches have {}; give a "
-                                               "model whose batch is a symbol",
-                                               What.str(), *Inputs->batch(), O.BatchSize));
+    return llvm::createStringError(
+        fmt::format("{}the model's input '{}' takes {} images at a time, but batches have {}; "
+                    "give a model whose batch is a symbol",
+                    What.str(), Inputs->batchInput()->name().str(), *Inputs->batch(), O.BatchSize));
   return llvm::Error::success();
 }
 

@@ -44,6 +44,7 @@ TEST(ImageInputs, TheOnlyInput) {
   ImageInputs Inputs = llvm::cantFail(ImageInputs::find(Net.M.graph(), Images));
   EXPECT_EQ(Inputs.inputs(), llvm::ArrayRef<const Value *>({X}));
   EXPECT_EQ(Inputs.batch(), std::nullopt);
+  EXPECT_EQ(Inputs.batchInput(), nullptr);
   std::vector<at::Tensor> Batch = Inputs.split(llvm::cantFail(readImages(Images, {3, 1})));
   ASSERT_EQ(Batch.size(), 1u);
   EXPECT_TRUE(at::equal(Batch[0], at::tensor({30.f, 31.f, 10.f, 11.f}).view({2, 2, 1})));
@@ -56,6 +57,7 @@ TEST(ImageInputs, PartsByName) {
   ImageInputs Inputs = llvm::cantFail(ImageInputs::find(Net.M.graph(), Images));
   EXPECT_EQ(Inputs.inputs(), llvm::ArrayRef<const Value *>({B, A}));
   EXPECT_EQ(Inputs.batch(), 2u);
+  EXPECT_EQ(Inputs.batchInput(), Inputs.inputs()[0]);
   std::vector<at::Tensor> Batch = Inputs.split(llvm::cantFail(readImages(Images, {0, 2})));
   ASSERT_EQ(Batch.size(), 2u);
   EXPECT_TRUE(at::equal(Batch[0], at::tensor({3.f, 4.f, 23.f, 24.f}).view({2, 1, 2})));
@@ -78,7 +80,7 @@ TEST(ImageInputs, Errors) {
   EXPECT_EQ(Error(Two, Counting({5}, {{"a", {2}}, {"c", {3}}})),
             "the images have no array 'b' for the model's input of that name");
   EXPECT_EQ(Error(Two, Counting({5}, {{"a", {2}}, {"b", {3}}})),
-            "the model's input 'b' takes 4 images at a time, another takes 3");
+            "the model's input 'b' takes 4 images at a time, but input 'a' takes 3");
   TestModel Empty, Bytes;
   Empty.input("a", floats({Dim::fixed(0), Dim::fixed(2)}));
   EXPECT_EQ(Error(Empty, Counting({2})), "the model's input 'a' is float[0,2]: it has no room for an image");

@@ -509,7 +509,7 @@ g (float[N,3] x, float[3,2] w) => (float[N,2] y) { y = MatMul(x, w) })");
   std::unique_ptr<Model> Single = initialized(R"(<ir_version: 8, opset_import: ["" : 17]>
 g (float[1,2] x, float[2,2] w) => (float[1,2] y) { y = MatMul(x, w) })");
   EXPECT_THAT(errorOf(*Single, nullptr, Images, Options),
-              HasSubstr("the model takes 1 images at a time, but batches have 10"));
+              HasSubstr("the model's input 'x' takes 1 images at a time, but batches have 10"));
   Quadrants None(0);
   Options.HeldOut = &None;
   EXPECT_EQ(errorOf(*M, nullptr, Images, Options), "there is no held-out image");

@@ -45,6 +45,8 @@ public:
   llvm::ArrayRef<const Value *> inputs() const { return Inputs; }
   /// Images a run, where the model fixes their number; 1 or more.
   std::optional<uint64_t> batch() const { return Batch; }
+  /// The input that fixes batch(), the first if several do; null if none does.
+  const Value *batchInput() const { return BatchInput; }
 
   /// A tensor for each input. \p Images: of the set, [N,elements] or [N, shape of the set], on any device.
   std::vector<at::Tensor> split(const at::Tensor &Images) const;
@@ -61,6 +63,7 @@ private:
   llvm::SmallVector<Piece, 1> Pieces; ///< by input
   int64_t Elements = 0;               ///< of a row
   std::optional<uint64_t> Batch;
+  const Value *BatchInput = nullptr;
 };
 
 } // namespace deepshare
