@@ -27,14 +27,23 @@ double deepshare::roundingOf(at::ScalarType Type) {
 
 static bool isDecision(const Node &N) { return isComparison(N) || isDReLU(N) || N.is("Sign"); }
 
-void Decisions::observe(Executor &Exec, const Model &M) {
-  for (const Node &N : M.graph())
-    if (isDecision(N)) {
-      Exec.observe(N.output());
-      for (const Value *Operand : N.inputs())
-        if (!Operand->isInitializer())
-          Exec.observe(Operand);
-    }
+/// The name of \p V after those of the nodes in whose bodies it is.
+static std::string pathOf(const Value &V) {
+  std::string Path = V.name().str();
+  for (const Node *Around = V.parent()->parentNode(); Around; Around = Around->parent()->parentNode())
+    Path = (Around->output()->name() + "/" + Path).str();
+  return Path;
+}
+
+void Decisions::observe(Executor &Exec, Model &M) {
+  M.graph().walk([&](const Node &N) {
+    if (!isDecision(N))
+      return;
+    Exec.observe(N.output());
+    for (const Value *Operand : N.inputs())
+      if (!Operand->isInitializer())
+        Exec.observe(Operand);
+  });
 }
 
 void Decisions::takeDown(const Executor &Exec, const Value &V, const at::Tensor &T) {
@@ -42,8 +51,9 @@ void Decisions::takeDown(const Executor &Exec, const Value &V, const at::Tensor 
   if (!V.producer() || !isDecision(*V.producer()))
     return;
   at::Tensor IsClose = findClose(Exec, *V.producer());
-  if (IsClose.defined() && IsClose.sizes() == T.sizes())
-    ByName[V.name()] = {T, IsClose};
+  if (IsClose.defined() && IsClose.sizes() != T.sizes())
+    IsClose.reset();
+  ByPath[pathOf(V)].push_back({T, IsClose});
 }
 
 /// Where the sides of \p N are within rounding of each other; undefined for integers, which are not rounded.
@@ -65,20 +75,24 @@ at::Tensor Decisions::findClose(const Executor &Exec, const Node &N) const {
   return A.abs() <= Rounding * Magnitude;
 }
 
-void Decisions::impose(const Value &V, at::Tensor &T) const {
-  auto Found = ByName.find(V.name());
-  if (Found == ByName.end())
+void Decisions::impose(const Value &V, at::Tensor &T) {
+  auto Found = ByPath.find(pathOf(V));
+  if (Found == ByPath.end() || Found->second.empty())
     return;
-  const Decision &Earlier = Found->second;
-  if (Earlier.Result.scalar_type() == T.scalar_type() && Earlier.Result.sizes() == T.sizes())
+  Decision Earlier = std::move(Found->second.front());
+  Found->second.pop_front();
+  bool IsLike = Earlier.Result.scalar_type() == T.scalar_type() && Earlier.Result.sizes() == T.sizes();
+  if (Earlier.IsClose.defined() && IsLike)
     T = at::where(Earlier.IsClose, Earlier.Result, T);
 }
 
 void Decisions::decideTiles(const Value &V, at::Tensor &T) const {
-  auto Found = ByName.find(V.name());
-  if (Found == ByName.end() || !V.producer() || !isDReLU(*V.producer()))
+  if (!V.producer() || !isDReLU(*V.producer()))
     return;
   std::vector<int64_t> Block = V.producer()->intsAttribute("block");
-  if (!Block.empty())
-    T = at::where(Found->second.IsClose, tileMeans(Operands.lookup(V.producer()->input(0)), Block.front()) > 0, T);
+  auto Found = ByPath.find(pathOf(V));
+  if (Block.empty() || Found == ByPath.end())
+    return;
+  if (const at::Tensor &IsClose = Found->second.back().IsClose; IsClose.defined())
+    T = at::where(IsClose, tileMeans(Operands.lookup(V.producer()->input(0)), Block.front()) > 0, T);
 }

@@ -20,6 +20,8 @@
 
 #include <ATen/core/Tensor.h>
 
+#include <deque>
+
 namespace deepshare {
 
 /// The largest finite magnitude in \p T; 0 if there is none.
@@ -29,18 +31,21 @@ double magnitude(const at::Tensor &T);
 /// reassociationBound of its precision.
 double roundingOf(at::ScalarType Type);
 
-/// The decisions of one run: the outputs of comparisons, DReLU and Sign in the main graph.
+/// The decisions of one run: the outputs of comparisons, DReLU and Sign in the main graph and in the bodies of its If,
+/// Loop and Scan, in the order in which they are made.
 class Decisions {
 public:
   /// Has \p Exec show the decisions of \p M and what they compare.
-  static void observe(Executor &Exec, const Model &M);
+  static void observe(Executor &Exec, Model &M);
 
   /// To be called for each observed value of a run of \p Exec.
   void takeDown(const Executor &Exec, const Value &V, const at::Tensor &T);
 
-  /// Given: \p T, the value of \p V in another run. Execute: puts the elements that were taken down for the value of
-  /// the same name in its place, where the sides of their comparisons were within rounding of each other.
-  void impose(const Value &V, at::Tensor &T) const;
+  /// To be called for each observed value of another run. Given: \p T, the value of \p V. Execute: puts the elements
+  /// that were taken down for the value of the same name in its place, where the sides of their comparisons were within
+  /// rounding of each other. What a body computes again and again gets the first that was taken down first; each is
+  /// used once.
+  void impose(const Value &V, at::Tensor &T);
 
   /// Given: \p T, the value of \p V, whose operands were taken down in the same run. Execute: if it is a DReLU of
   /// tiles, decides those whose means are within rounding of zero anew, by means in double precision.
@@ -49,12 +54,12 @@ public:
 private:
   struct Decision {
     at::Tensor Result;
-    at::Tensor IsClose;
+    at::Tensor IsClose; ///< undefined where no rounding decides
   };
   at::Tensor findClose(const Executor &Exec, const Node &N) const;
 
   llvm::DenseMap<const Value *, at::Tensor> Operands;
-  llvm::StringMap<Decision> ByName;
+  llvm::StringMap<std::deque<Decision>> ByPath; ///< by pathOf()
 };
 
 } // namespace deepshare

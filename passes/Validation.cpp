@@ -143,7 +143,8 @@ public:
       Taken.takeDown(Before.executor(), V, T);
       if (Averages.contains(V.name()))
         Averages[V.name()] = T;
-      if (IsLocating)
+      // What a body computes has a value for each time.
+      if (IsLocating && V.parent() == &Before.graph())
         Values[V.name()] = T;
     });
     if (!Outputs)
@@ -213,7 +214,7 @@ private:
 
   void compareValue(const Value &V, const at::Tensor &T) {
     auto Found = Values.find(V.name());
-    if (Found == Values.end() || !V.producer())
+    if (Found == Values.end() || !V.producer() || V.parent() != &After.graph())
       return;
     note(fmt::format("node '{}' ({}), '{}'", V.producer()->displayName().str(), V.producer()->opType().str(),
                      V.name().str()),

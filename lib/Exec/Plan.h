@@ -84,13 +84,14 @@ public:
   using Interpreter = llvm::function_ref<Tensors(const Operator &Op, const OpContext &C)>;
 
   /// \p Overrides, if any, has functions to call in place of nodes' kernels. \p Interpret, if any, computes all others.
+  /// \p Observe, if any, sees each input and each node output as it is made, those of bodies too.
   Runner(const ConstantMap &Constants, at::Device Device, const OverrideMap *Overrides = nullptr,
-         Interpreter Interpret = nullptr)
-      : Constants(Constants), Device(Device), Overrides(Overrides), Interpret(Interpret) {}
+         Interpreter Interpret = nullptr, Observer Observe = nullptr)
+      : Constants(Constants), Device(Device), Overrides(Overrides), Interpret(Interpret), Observe(Observe) {}
 
-  /// Runs \p P. \p Observe sees each input and each node output as it is made.
+  /// Runs \p P.
   llvm::Expected<Tensors> run(const Plan &P, llvm::ArrayRef<at::Tensor> Inputs,
-                              llvm::ArrayRef<at::Tensor> Captures = {}, Observer Observe = nullptr) const;
+                              llvm::ArrayRef<at::Tensor> Captures = {}) const;
   /// Runs \p S on \p Inputs; \p Captures has a list for each of its bodies.
   llvm::Expected<Tensors> runStep(const Step &S, llvm::ArrayRef<at::Tensor> Inputs,
                                   llvm::ArrayRef<Tensors> Captures) const;
@@ -104,6 +105,7 @@ private:
   at::Device Device;
   const OverrideMap *Overrides;
   Interpreter Interpret;
+  Observer Observe;
 };
 
 /// Runs a kernel as it is meant to be run: 16-bit floats are widened for it on a CPU.

@@ -93,7 +93,7 @@ llvm::Expected<Tensors> Runner::runStep(const Step &S, llvm::ArrayRef<at::Tensor
 }
 
 llvm::Expected<Tensors> Runner::run(const Plan &P, llvm::ArrayRef<at::Tensor> Inputs,
-                                    llvm::ArrayRef<at::Tensor> Captures, Observer Observe) const {
+                                    llvm::ArrayRef<at::Tensor> Captures) const {
   if (Inputs.size() != P.Inputs.size())
     return llvm::createStringError(fmt::format("expected {} inputs, got {}", P.Inputs.size(), Inputs.size()));
   std::vector<at::Tensor> Slots(P.NumSlots);

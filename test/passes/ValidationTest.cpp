@@ -150,6 +150,32 @@ TEST(ValidationTest, BitsWithinRoundingOfZeroMayFlip) {
               HasSubstr("output 'y' changed"));
 }
 
+// The same in a body that runs for each row: of the first two another element is within rounding of zero.
+static constexpr llvm::StringLiteral JumpInBody = R"(
+  <ir_version: 8, opset_import: ["" : 17]>
+  g (float[3,3] x) => (float[3,3] y)
+    <float shift = {1e-9}, float[3,3] scale = {1, 0, 1,  0, 1, 1,  1, 1, 1}, float big = {100}> {
+    s = Mul(x, scale)
+    y = Scan <num_scan_inputs = 1, body = each (float[3] r) => (float[3] w) {
+      t = Sub(r, shift)
+      zero = Sub(shift, shift)
+      bit = Greater(t, zero)
+      w = Where(bit, big, r)
+    }> (s)
+  })";
+
+TEST(ValidationTest, BitsInBodiesMayFlip) {
+  auto Move = [](Graph &G) { moveZero(*find(G, "y").subgraphs().front(), -1e-9F); };
+  EXPECT_EQ(validate(*parse(JumpInBody), PassEffect::Reassociates, Move), "fine");
+  EXPECT_THAT(validate(*parse(JumpInBody), PassEffect::Exact, Move),
+              HasSubstr("the first value that differs is of node 'y' (Scan)"));
+  auto Far = [](Graph &G) {
+    Node &Sub = find(*find(G, "y").subgraphs().front(), "t");
+    Sub.setInput(0, Sub.input(1));
+  };
+  EXPECT_THAT(validate(*parse(JumpInBody), PassEffect::Reassociates, Far), HasSubstr("output 'y' changed"));
+}
+
 TEST(ValidationTest, WhatCannotBeComputedIsSaid) {
   std::unique_ptr<Model> M = parse(R"(
     <ir_version: 8, opset_import: ["" : 17, "strange" : 1]>
