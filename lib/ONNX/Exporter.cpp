@@ -131,11 +131,13 @@ void Exporter::exportGraph(const Graph &G, GraphProto &P) {
   for (const Value *Input : G.inputs())
     writeValueInfo(*Input, *P.add_input());
   exportInitializers(G, P);
+  // What a subgraph returns is described here as well; only this graph's own outputs are elsewhere.
+  llvm::DenseSet<const Value *> Outputs(G.outputs().begin(), G.outputs().end());
   llvm::SmallVector<const Value *> Values;
   for (const Node &N : G) {
     exportNode(N, *P.add_node());
     for (const Value *Output : N.outputs())
-      if (!Output->isGraphOutput() && !Output->name().empty())
+      if (!Outputs.contains(Output) && !Output->name().empty())
         Values.push_back(Output);
   }
   exportOutputs(G, P);

@@ -16,6 +16,7 @@
 #include "Attributes.h"
 #include "Types.h"
 
+#include "llvm/ADT/DenseSet.h"
 #include "llvm/ADT/StringMap.h"
 
 #include <fmt/format.h>
@@ -157,7 +158,8 @@ llvm::Error Importer::importGraph(GraphProto &P, Graph &G, const Scope *Outer) {
     return E;
   if (llvm::Error E = importOutputs(P, G, S))
     return E;
-  importValueInfo(*P.mutable_value_info(), S, [](const Value &V) { return V.producer() && !V.isGraphOutput(); });
+  llvm::DenseSet<const Value *> Outputs(G.outputs().begin(), G.outputs().end());
+  importValueInfo(*P.mutable_value_info(), S, [&](const Value &V) { return V.producer() && !Outputs.contains(&V); });
   P.clear_node();
   if (!P.name().empty())
     P.clear_name();
@@ -298,12 +300,14 @@ llvm::Error Importer::importNode(NodeProto &P, Graph &G, Scope &S, llvm::ArrayRe
 
 llvm::Error Importer::importOutputs(GraphProto &P, Graph &G, const Scope &S) {
   google::protobuf::RepeatedPtrField<ValueInfoProto> Kept;
+  llvm::DenseSet<const Value *> Listed;
   for (ValueInfoProto &Info : *P.mutable_output()) {
     Value *V = S.lookup(Info.name());
     if (!V)
       return fail(fmt::format("graph '{}': its output '{}' is not defined", P.name(), Info.name()));
-    // An output that is an input or initialiser, or that is listed again, may say something else here.
-    bool Own = V->producer() && V->parent() == &G && !V->isGraphOutput();
+    // An output that is an input, an initialiser or a value of an outer graph, or that is listed again, may say
+    // something else here.
+    bool Own = V->producer() && V->parent() == &G && Listed.insert(V).second;
     G.addOutput(V);
     if (Own)
       readValueInfo(Info, *V);

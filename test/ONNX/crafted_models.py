@@ -178,8 +178,13 @@ def nested() -> onnx.ModelProto:
     top = helper.make_node("If", ["C"], ["Y"], then_branch=middle, else_branch=outer_value)
     hiding = helper.make_graph([helper.make_node("Relu", ["X"], ["Y"])], "hides X and Y", [value("X")], [value("Y")])
     scan = helper.make_node("Scan", ["X"], ["Z"], body=hiding, num_scan_inputs=1)
+    # H is described around the branch that returns it, as the output Z is, and again in there.
+    relu = helper.make_node("Relu", ["X"], ["H"])
+    results = helper.make_graph([], "returns results of outer nodes", [], [value("H", 1), value("Z", 2)])
+    last = helper.make_node("If", ["C"], ["U", "V"], then_branch=results, else_branch=results)
     condition = helper.make_tensor_value_info("C", TensorProto.BOOL, [])
-    graph = helper.make_graph([top, scan], "g", [value("X", "N"), condition], [value("Y", "N"), value("Z")])
+    graph = helper.make_graph([top, scan, relu, last], "g", [value("X", "N"), condition], [value("Y", "N"), value("Z")])
+    graph.value_info.append(value("H", "M"))
     return wrap(graph)
 
 
