@@ -33,6 +33,7 @@
 #include "deepshare/passes/ShareGates.h"
 #include "deepshare/passes/SinkGates.h"
 #include "deepshare/passes/SpatialReductionAsPooling.h"
+#include "deepshare/passes/SumsAsAdds.h"
 
 using namespace deepshare;
 
@@ -69,6 +70,7 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
       shareGatesPass(),
       sinkGatesPass(),
       spatialReductionAsPoolingPass(),
+      sumsAsAddsPass(),
   };
   // clang-format on
   return Table;

@@ -99,7 +99,6 @@ Target deepshare::spuTarget() {
       {"Sqrt"},
       {"Squeeze", refuseAxes},
       {"Sub"},
-      {"Sum"},
       {"Tanh"},
       {"Transpose"},
       {"Unsqueeze", refuseAxes},
@@ -108,7 +107,7 @@ Target deepshare::spuTarget() {
   return {.Name = "spu",
           .Description =
               "SPU 0.9.5 through jaxonnxruntime 0.3.0: standard operators, comparisons as Less, masks boolean",
-          .Pipeline = "decompose-operators{target=spu},merge-comparisons,lower-share-ops{slopes=folded},infer-shapes,"
+          .Pipeline = "decompose-operators{target=spu},sums-as-adds,merge-comparisons,lower-share-ops{slopes=folded},infer-shapes,"
                       "greater-as-less,explicit-attributes",
           .Operators = Operators,
           .NewestOpset = NewestOpset,
