@@ -133,6 +133,9 @@ def main():
     tuned = {name: pathlib.Path(path).resolve() for name, _, path in (word.partition("=") for word in arguments.shared_model)}
     for name in tuned.keys() - set(MODELS):
         parser.error(f"--shared-model: unknown model '{name}'")
+    for path in tuned.values():
+        if not path.exists():
+            parser.error(f"--shared-model: {path}: no such file")
     broken = []
     folder = ROOT / "build/bench/frameworks"
     folder.mkdir(parents=True, exist_ok=True)

@@ -9,6 +9,7 @@ Python of `tools/setup --pi`.
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -89,9 +90,11 @@ def check_refusals(ds_opt, folder):
     subprocess.run([ds_opt, MODEL, "--target=crypten", "-o", legal], check=True)
     broken, of_others = folder / "broken.npz", folder / "of-others.npy"
     broken.write_bytes(b"PK\x03\x04 is no archive")
+    packed = folder / "packed-idx3-ubyte.gz"
+    packed.write_bytes(bytes.fromhex("1f8b08000000000000ff") + b"is not packed")
     np.save(of_others, np.zeros([1, 8, 8, 3], np.uint8))
     results = folder / "none.json"
-    for model, images, reason in [(legal, broken, "broken.npz: cannot be read"), (broken, folder / "images.npy", "broken.npz: not an ONNX model"),
+    for model, images, reason in [(legal, broken, "broken.npz: cannot be read"), (legal, packed, "ubyte.gz: cannot be read"), (broken, folder / "images.npy", "broken.npz: not an ONNX model"),
                                   (legal, of_others, "legal.onnx: ONNX Runtime"), (legal, folder / "absent.npy", "no such file")]:
         run = subprocess.run([ROOT / "tools/ds-pi", "run", model, "--framework", "crypten", "--images", images, "--json", results],
                              capture_output=True, text=True)
@@ -132,10 +135,12 @@ def check_unfit(ds_opt, folder):
     text = ("<ir_version: 8, opset_import: ['' : 17]> g (float[N,1,28,28] x) => (float[N,1,28,28] y) "
             "{ h = Relu (x) [up] y = Ceil (h) }").replace("'", '"')
     subprocess.run([ds_opt, "-", "-o", unfit], input=text, text=True, check=True)
-    for framework in ("crypten", "spu"):
-        run = subprocess.run([ROOT / "tools/ds-pi", "run", unfit, "--framework", framework, "--images", folder / "images.npy"],
+    # SPU would run the last one as it is, and take weights in Constant nodes for public.
+    for framework, model, reason in [("crypten", unfit, "node 'up' (Ceil): target"), ("spu", unfit, "node 'up' (Ceil): target"),
+                                     ("spu", MODEL, "mnist-cnn.onnx: it is as it was exported")]:
+        run = subprocess.run([ROOT / "tools/ds-pi", "run", model, "--framework", framework, "--images", folder / "images.npy"],
                              capture_output=True, text=True)
-        assert run.returncode == 1 and "node 'up' (Ceil): target" in run.stderr and "party" not in run.stderr, run.stderr
+        assert run.returncode == 1 and reason in run.stderr and "party" not in run.stderr, run.stderr
 
 
 def check_gather():
@@ -180,6 +185,34 @@ def check_pointwise():
             program = spu_adapter.load(file.name, x.shape)
         expected = onnxruntime.InferenceSession(model).run(None, {"x": x})[0]
         np.testing.assert_allclose(np.asarray(program.function(program.weights, x)), expected, atol=1e-5, err_msg=str(attributes))
+
+
+def check_versions():
+    """Every operator of SPU's table is implemented in every version that the opsets which the target takes have of it."""
+    sys.path.insert(0, str(ROOT / "tools/adapters/src"))
+    from deepshare_pi import spu_adapter
+    from onnx import defs
+
+    table = (ROOT / "passes/targets/Spu.cpp").read_text()
+    newest = int(re.search(r"NewestOpset = (\d+);", table)[1])
+    known = {handler.OP_TYPE: handler for handler in spu_adapter.handler.Handler.__subclasses__()}  # the last one counts
+    missing = set()
+    for name in re.findall(r'^ +{"(\w+)"', table, re.MULTILINE):
+        versions = {defs.get_schema(name, opset).since_version for opset in range(13, newest + 1)}
+        missing |= {f"{name} {version}" for version in versions if not hasattr(known[name], f"version_{version}")}
+    assert not missing, f"jaxonnxruntime and the adapter lack {', '.join(sorted(missing))}"
+
+
+def check_old_opset(ds_opt, folder):
+    """A Relu of opset 13 and a Sum that broadcasts run."""
+    model, images, results = folder / "old.onnx", folder / "old.npy", folder / "old.json"
+    text = ("<ir_version: 8, opset_import: ['' : 13]> g (float[1,4] x) => (float[1,4] y) <float[1] c = {0.5}> "
+            "{ h = Relu (x)  y = Sum (h, c) }").replace("'", '"')
+    subprocess.run([ds_opt, "-", "--target=spu", "-o", model], input=text, text=True, check=True, stdout=subprocess.DEVNULL)
+    np.save(images, np.array([[-2, -1, 1, 2]], np.float32))
+    subprocess.run([ROOT / "tools/ds-pi", "run", model, "--framework", "spu", "--images", images, "--simulator", "--json", results],
+                   check=True, stdout=subprocess.DEVNULL)
+    assert json.loads(results.read_text())["models"][0]["largest_difference"] < 0.001
 
 
 def check_owned_weights(folder):
@@ -227,6 +260,8 @@ def main():
         np.save(folder / "images.npy", strokes(256)[..., None])
         check_gather()
         check_pointwise()
+        check_versions()
+        check_old_opset(ds_opt, folder)
         check_owned_weights(folder)
         check_refusals(ds_opt, folder)
         check_arguments(ds_opt, folder)

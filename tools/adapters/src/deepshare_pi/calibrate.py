@@ -109,6 +109,7 @@ class Calibration:
 def write_model(framework, protocol, field, output):
     """Measures and writes the cost model of one protocol to the file `output`."""
     name = "crypten-64" if framework == "crypten" else f"{protocol}-{field}"
+    options = "" if framework == "crypten" else f" --protocol {protocol} --field {field}"
     calibration = Calibration(framework, protocol, field)
     gates = gate_nodes(framework)
     slope = [constant("slope", 0.3), helper.make_node("Mul", ["x", "slope"], ["y"])]
@@ -118,7 +119,7 @@ def write_model(framework, protocol, field, output):
         "version": 1,
         "name": name,
         "source": [
-            f"measured by `ds-pi calibrate --framework {framework}`, all parties together. Linear layers: {len(CONVOLUTIONS)}",
+            f"measured by `ds-pi calibrate --framework {framework}{options}`, all parties together. Linear layers: {len(CONVOLUTIONS)}",
             f"convolutions, of which the worst is {100 * worst:.1f} % off. Rounds: sends of one party for a small tensor.",
         ],
         "ring_bits": 64 if framework == "crypten" else field,

@@ -20,10 +20,9 @@ def numbers(text):
 
 
 def positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, got {text}")
-    return value
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text}")
+    return int(text)
 
 
 class Parser(argparse.ArgumentParser):
@@ -159,7 +158,8 @@ def print_table(figures):
     if figures[0]["correct"] is not None:
         rows.append(("top-1", lambda f: f"{f['correct']} of {f['images']}", None))
         rows.append(("top-1 in the clear", lambda f: f"{f['plain_correct']} of {f['images']}", None))
-    print(f"{'':24}" + "".join(f"{name:>18}" for name in ("original", "rewritten")[-len(figures) :]))
+    names = ("original", "rewritten") if len(figures) == 2 else (Path(figures[0]["model"]).stem[:17],)
+    print(f"{'':24}" + "".join(f"{name:>18}" for name in names))
     for title, text, key in rows:
         saved = f"{100 * (1 - figures[1][key] / figures[0][key]):10.1f} %" if key and len(figures) == 2 else ""
         print((f"{title:24}" + "".join(f"{text(f):>18}" for f in figures) + saved).rstrip())

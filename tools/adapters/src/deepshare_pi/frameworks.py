@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from deepshare_pi.network import INTERFACE
-from deepshare_pi.parties import run_parties
+from deepshare_pi.parties import RUN_MARK, run_parties
 
 KINDS = ("linear", "comparison", "mux", "truncation", "other")
 # Protocol: number of parties.
@@ -168,7 +168,7 @@ def run_spu_function(function, weights, batches, protocol, field, show, namespac
         outputs = [pickle.loads((folder / f"outputs-{rank}").read_bytes()) for rank in range(count)]
         seconds = [json.loads((folder / f"seconds-{rank}").read_text()) for rank in range(count)]
         logs = [] if simulated else [(folder / f"log-{rank}").read_text(errors="replace") for rank in range(count)]
-    profiles = [[read_spu_profile(part) for part in log.split("deepshare-pi run\n")[1:]] for log in logs]
+    profiles = [[read_spu_profile(part) for part in log.split(f"{RUN_MARK}\n")[1:]] for log in logs]
     runs = [
         Run(len(x), max(s[i] for s in seconds), add_up([p[i] for p in profiles])) for i, x in enumerate(batches)
     ]

@@ -4,6 +4,7 @@ import gzip
 import os
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def read_images(path, count, mean=None, std=None):
     are taken as stored, of any shape [N,C,...]."""
     try:
         images, labels = _read(Path(path))
-    except (OSError, ValueError, EOFError, IndexError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, IndexError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
     is_bytes = images.dtype == np.uint8 and images.ndim in (3, 4)
     is_stored = images.dtype in (np.float32, np.float64) and images.ndim >= 2
@@ -71,12 +72,12 @@ def _labels(path, labels, images):
 def _read(path):
     if not path.exists():
         raise InputError(f"{path}: no such file")
-    if path.suffix == ".npy":
-        return np.load(path), None
-    if path.suffix == ".npz":
+    if path.suffix in (".npy", ".npz"):  # which of both it is, its content says
         archive = np.load(path)
+        if isinstance(archive, np.ndarray):
+            return archive, None
         if "images" not in archive and len(archive.files) != 1:
-            raise InputError(f"{path}: has arrays {', '.join(archive.files)}, but none named images")
+            raise InputError(f"{path}: has no array named images, but {', '.join(archive.files) or 'none at all'}")
         images = archive["images"] if "images" in archive else archive[archive.files[0]]
         return images, _labels(path, archive["labels"], images) if "labels" in archive else None
     if "idx3-ubyte" in path.name:
@@ -113,4 +114,5 @@ def run_plain(path, images, batch):
     except InputError:
         raise
     except Exception as error:  # ONNX Runtime's kinds have no common base
-        raise InputError(f"{path}: ONNX Runtime: {' '.join(str(error).split())}") from error
+        shape = list(images[:batch].shape)
+        raise InputError(f"{path}: ONNX Runtime, on images {shape}: {' '.join(str(error).split())}") from error

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from jaxonnxruntime import call_onnx, config
 from jaxonnxruntime.core import handler
-from jaxonnxruntime.onnx_ops import conv
+from jaxonnxruntime.onnx_ops import constantofshape, conv, identity, prelu, reducemax, relu
 
 
 # Of initialisers: weights, and what is public. A weight of another type would be taken for public.
@@ -107,6 +107,23 @@ class Conv(handler.Handler):
         return conv.Conv.version_11(node, inputs)
 
     version_1 = version_11
+
+
+def completed(base, **versions):
+    """jaxonnxruntime's operator `base` with versions that it lacks: each is computed as one that it has, since they differ
+    in the types that they take alone."""
+    known = {name: getattr(base, name) for name in dir(base) if name.startswith("version_")}
+    missing = {name: known[like] for name, like in versions.items()}
+    return handler.register_op(base.__name__)(type(base.__name__, (handler.Handler,), known | missing))
+
+
+COMPLETED = [  # jaxonnxruntime lists the subclasses of Handler, which lives as long as something holds it
+    completed(relu.Relu, version_13="version_14"),
+    completed(prelu.PRelu, version_9="version_6"),
+    completed(identity.Identity, version_14="version_13"),
+    completed(constantofshape.ConstantOfShape, version_20="version_9"),
+    completed(reducemax.ReduceMax, version_20="version_18"),
+]
 
 
 def load(path, shape):

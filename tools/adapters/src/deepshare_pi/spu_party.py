@@ -15,9 +15,7 @@ from pathlib import Path
 
 import spu
 
-from deepshare_pi.parties import die_with_parent
-
-RUN_MARK = "deepshare-pi run"
+from deepshare_pi.parties import RUN_MARK, die_with_parent
 
 
 def description_of(job):

@@ -4,11 +4,33 @@ import shutil
 import subprocess
 import sys
 
+import onnx
+from google.protobuf.message import DecodeError
+
 from deepshare_pi.images import InputError
 
 
 def check_target(model, framework):
     """An InputError that names the node and the reason, if the framework cannot run the file `model` as it is."""
+    check_forms(model, framework)
+    target = legalised_for(model)
+    if target != framework:
+        wrong = f"in the forms of target {target}" if target else "as it was exported"
+        raise InputError(f"{model}: it is {wrong}: bring it into the framework's with ds-opt --target={framework}; what is secret and "
+                         "what is public depends on them")
+
+
+def legalised_for(model):
+    """The target that ds-opt wrote the file for, None if it did not."""
+    try:
+        properties = onnx.load(model, load_external_data=False).metadata_props
+    except (OSError, DecodeError) as error:
+        raise InputError(f"{model}: cannot be read: {error}") from error
+    return next((entry.value for entry in properties if entry.key == "ai.deepshare.target"), None)
+
+
+def check_forms(model, framework):
+    """check_target() by ds-opt's table, if there is a ds-opt."""
     ds_opt = shutil.which("ds-opt")
     if not ds_opt:
         print(f"ds-pi: note: no ds-opt on PATH (a build puts it in build/bin): whether {framework} takes {model} shows when the parties start", file=sys.stderr)
