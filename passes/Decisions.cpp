@@ -13,6 +13,7 @@
 #include "deepshare/passes/Validation.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 using namespace deepshare;
 
@@ -27,11 +28,16 @@ double deepshare::roundingOf(at::ScalarType Type) {
 
 static bool isDecision(const Node &N) { return isComparison(N) || isDReLU(N) || N.is("Sign"); }
 
-/// The name of \p V after those of the nodes in whose bodies it is.
+/// The name of \p V after those of the nodes in whose bodies it is, and which of a node's bodies.
 static std::string pathOf(const Value &V) {
   std::string Path = V.name().str();
-  for (const Node *Around = V.parent()->parentNode(); Around; Around = Around->parent()->parentNode())
-    Path = (Around->output()->name() + "/" + Path).str();
+  for (Graph *G = V.parent(); G->parentNode(); G = G->parentNode()->parent()) {
+    Node &Around = *G->parentNode();
+    auto Bodies = Around.subgraphs();
+    // Names may hold any character but this one.
+    Path =
+        fmt::format("{}{}{}{}{}", Around.displayName().str(), '\0', llvm::find(Bodies, G) - Bodies.begin(), '\0', Path);
+  }
   return Path;
 }
 
@@ -51,9 +57,8 @@ void Decisions::takeDown(const Executor &Exec, const Value &V, const at::Tensor 
   if (!V.producer() || !isDecision(*V.producer()))
     return;
   at::Tensor IsClose = findClose(Exec, *V.producer());
-  if (IsClose.defined() && IsClose.sizes() != T.sizes())
-    IsClose.reset();
-  ByPath[pathOf(V)].push_back({T, IsClose});
+  if (IsClose.defined() && IsClose.sizes() == T.sizes())
+    ByPath[pathOf(V)].push_back({T, IsClose});
 }
 
 /// Where the sides of \p N are within rounding of each other; undefined for integers, which are not rounded.
@@ -81,8 +86,7 @@ void Decisions::impose(const Value &V, at::Tensor &T) {
     return;
   Decision Earlier = std::move(Found->second.front());
   Found->second.pop_front();
-  bool IsLike = Earlier.Result.scalar_type() == T.scalar_type() && Earlier.Result.sizes() == T.sizes();
-  if (Earlier.IsClose.defined() && IsLike)
+  if (Earlier.Result.scalar_type() == T.scalar_type() && Earlier.Result.sizes() == T.sizes())
     T = at::where(Earlier.IsClose, Earlier.Result, T);
 }
 
@@ -93,6 +97,5 @@ void Decisions::decideTiles(const Value &V, at::Tensor &T) const {
   auto Found = ByPath.find(pathOf(V));
   if (Block.empty() || Found == ByPath.end())
     return;
-  if (const at::Tensor &IsClose = Found->second.back().IsClose; IsClose.defined())
-    T = at::where(IsClose, tileMeans(Operands.lookup(V.producer()->input(0)), Block.front()) > 0, T);
+  T = at::where(Found->second.back().IsClose, tileMeans(Operands.lookup(V.producer()->input(0)), Block.front()) > 0, T);
 }

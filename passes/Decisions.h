@@ -43,8 +43,8 @@ public:
 
   /// To be called for each observed value of another run. Given: \p T, the value of \p V. Execute: puts the elements
   /// that were taken down for the value of the same name in its place, where the sides of their comparisons were within
-  /// rounding of each other. What a body computes again and again gets the first that was taken down first; each is
-  /// used once.
+  /// rounding of each other. Of what a body computes again and again, the n-th time gets what was taken down the n-th
+  /// time.
   void impose(const Value &V, at::Tensor &T);
 
   /// Given: \p T, the value of \p V, whose operands were taken down in the same run. Execute: if it is a DReLU of
@@ -54,7 +54,7 @@ public:
 private:
   struct Decision {
     at::Tensor Result;
-    at::Tensor IsClose; ///< undefined where no rounding decides
+    at::Tensor IsClose;
   };
   at::Tensor findClose(const Executor &Exec, const Node &N) const;
 

@@ -5,10 +5,11 @@
 //===----------------------------------------------------------------------===//
 //
 //   Sum(a, b, c)     =>      Add(Add(a, b), c)
-//   Sum(a)           =>      Identity(a)
 //
-// Always legal; bit-exact where a runtime adds from left to right, as most do. jaxonnxruntime's Sum does not broadcast,
-// and CrypTen's is a sum over axes.
+// Legal if there are two terms or more: eliminate-identity hands a single one on. Bit-exact where a runtime adds from
+// left to right, as most do, but for 16-bit floats, which are rounded after every Add.
+//
+// jaxonnxruntime's Sum does not broadcast, and CrypTen's is a sum over axes.
 //
 // Scope: main graph, subgraphs.
 //
@@ -26,7 +27,7 @@ public:
   llvm::Expected<bool> run(Model &M, PassContext &) override {
     llvm::SmallVector<Node *> Sums;
     M.graph().walk([&](Node &N) {
-      if (N.is("Sum") && N.numInputs() > 0 && !llvm::is_contained(N.inputs(), nullptr))
+      if (N.is("Sum") && N.numInputs() > 1)
         Sums.push_back(&N);
     });
     for (Node *N : Sums)
@@ -44,8 +45,6 @@ private:
     Value *Sum = N.input(0);
     for (Value *Term : N.inputs().drop_front())
       Sum = G.insert(Graph::iteratorTo(&N), "Add", {Sum, Term}, Name);
-    if (N.numInputs() == 1)
-      Sum = G.insert(Graph::iteratorTo(&N), "Identity", {Sum}, Name);
     Sum->producer()->setName(N.name());
     takePlace(N, Sum);
   }

@@ -115,6 +115,8 @@ public:
     });
   }
 
+  /// False for what a body computes: its name says neither which graph it is of, nor which time.
+  bool isOwn(const Value &V) const { return V.parent() == &M->graph(); }
   const Executor &executor() const { return *Exec; }
   const Graph &graph() const { return M->graph(); }
 
@@ -140,11 +142,13 @@ public:
   Error runBefore(const NamedTensors &Given) {
     Taken = Decisions();
     Expected<std::vector<at::Tensor>> Outputs = Before.run(Given, [&](const Value &V, at::Tensor &T) {
-      Taken.takeDown(Before.executor(), V, T);
+      if (Effect == PassEffect::Reassociates)
+        Taken.takeDown(Before.executor(), V, T);
+      if (!Before.isOwn(V))
+        return;
       if (Averages.contains(V.name()))
         Averages[V.name()] = T;
-      // What a body computes has a value for each time.
-      if (IsLocating && V.parent() == &Before.graph())
+      if (IsLocating)
         Values[V.name()] = T;
     });
     if (!Outputs)
@@ -159,6 +163,8 @@ public:
     Expected<std::vector<at::Tensor>> Got = After.run(Given, [&](const Value &V, at::Tensor &T) {
       if (Effect == PassEffect::Reassociates)
         Taken.impose(V, T);
+      if (!After.isOwn(V))
+        return;
       if (Effect == PassEffect::Shares) {
         Own.takeDown(After.executor(), V, T);
         Own.decideTiles(V, T);
@@ -214,7 +220,7 @@ private:
 
   void compareValue(const Value &V, const at::Tensor &T) {
     auto Found = Values.find(V.name());
-    if (Found == Values.end() || !V.producer() || V.parent() != &After.graph())
+    if (Found == Values.end() || !V.producer())
       return;
     note(fmt::format("node '{}' ({}), '{}'", V.producer()->displayName().str(), V.producer()->opType().str(),
                      V.name().str()),

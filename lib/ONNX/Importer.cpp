@@ -158,6 +158,7 @@ llvm::Error Importer::importGraph(GraphProto &P, Graph &G, const Scope *Outer) {
     return E;
   if (llvm::Error E = importOutputs(P, G, S))
     return E;
+  // A set: a hostile file may list one value as an output of very many graphs.
   llvm::DenseSet<const Value *> Outputs(G.outputs().begin(), G.outputs().end());
   importValueInfo(*P.mutable_value_info(), S, [&](const Value &V) { return V.producer() && !Outputs.contains(&V); });
   P.clear_node();

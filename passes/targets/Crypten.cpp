@@ -180,10 +180,10 @@ Target deepshare::cryptenTarget() {
   };
   return {.Name = "crypten",
           .Description = "CrypTen 0.4.1: forms of its ONNX importer; DReLU and DReLUShare stay, for the adapter",
-          .Pipeline = "decompose-operators{target=crypten},sums-as-adds,merge-comparisons,infer-shapes,selection-as-conv,spatial-"
-                      "reduction-as-pooling,explicit-shapes,"
-                      "constants-second,"
-                      "explicit-attributes,constants-as-nodes,eliminate-dead-code",
+          .Pipeline =
+              "decompose-operators{target=crypten},sums-as-adds,merge-comparisons,infer-shapes,selection-as-conv,"
+              "spatial-reduction-as-pooling,explicit-shapes,constants-second,explicit-attributes,"
+              "constants-as-nodes,eliminate-dead-code",
           .Operators = Operators,
           .NewestOpset = 0,
           .RefuseModel = refuseModel};

@@ -107,8 +107,8 @@ Target deepshare::spuTarget() {
   return {.Name = "spu",
           .Description =
               "SPU 0.9.5 through jaxonnxruntime 0.3.0: standard operators, comparisons as Less, masks boolean",
-          .Pipeline = "decompose-operators{target=spu},sums-as-adds,merge-comparisons,lower-share-ops{slopes=folded},infer-shapes,"
-                      "greater-as-less,explicit-attributes",
+          .Pipeline = "decompose-operators{target=spu},sums-as-adds,merge-comparisons,lower-share-ops{slopes=folded},"
+                      "infer-shapes,greater-as-less,explicit-attributes",
           .Operators = Operators,
           .NewestOpset = NewestOpset,
           .RefuseModel = nullptr};

@@ -134,6 +134,35 @@ TEST(Executor, SubgraphsReadOuterValues) {
   EXPECT_FLOAT_EQ(runOne(T.M, {No, at::ones({1})}).item<float>(), -1);
 }
 
+// y = running sums of the rows of x, one a trip.
+TEST(Executor, HooksSeeBodiesAtEveryTrip) {
+  TestModel T;
+  Value *X = T.input("x"), *Start = T.constant("start", at::zeros({1}));
+  Node *Scan = T.M.graph().insertNode(T.M.graph().end(), "Scan", {Start, X});
+  auto Body = std::make_unique<Graph>(T.M, Scan);
+  Value *Sum = Body->addInput("sum", std::nullopt), *Row = Body->addInput("row", std::nullopt);
+  Value *Added = Body->insert(Body->end(), "Add", {Sum, Row}, "added");
+  Body->addOutput(Added);
+  Body->addOutput(Body->insert(Body->end(), "Neg", {Added}, "negated"));
+  Scan->addAttribute({"body", std::move(Body), ""});
+  Scan->addAttribute({"num_scan_inputs", int64_t(1), ""});
+  Scan->addOutput("last");
+  T.M.graph().addOutput(Scan->addOutput("y"));
+  std::unique_ptr<Executor> E = valueOf(Executor::create(T.M));
+  E->observe(Row);
+  E->observe(Added);
+  std::vector<float> Rows, Sums;
+  auto Hook = [&](const Value &V, at::Tensor &Computed) {
+    (&V == Row ? Rows : Sums).push_back(Computed.item<float>());
+    if (&V == Added)
+      Computed = Computed * 2;
+  };
+  at::Tensor Y = valueOf(E->run({at::tensor({1.f, 2.f, 3.f}).view({3, 1})}, Hook)).front();
+  EXPECT_EQ(Rows, std::vector<float>({1, 2, 3}));
+  EXPECT_EQ(Sums, std::vector<float>({1, 4, 11}));
+  EXPECT_TRUE(at::equal(Y, at::tensor({-2.f, -8.f, -22.f}).view({3, 1})));
+}
+
 //===----------------------------------------------------------------------===//
 // Functions
 //===----------------------------------------------------------------------===//

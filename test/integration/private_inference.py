@@ -94,12 +94,25 @@ def check_refusals(ds_opt, folder):
     packed.write_bytes(bytes.fromhex("1f8b08000000000000ff") + b"is not packed")
     np.save(of_others, np.zeros([1, 8, 8, 3], np.uint8))
     results = folder / "none.json"
-    for model, images, reason in [(legal, broken, "broken.npz: cannot be read"), (legal, packed, "ubyte.gz: cannot be read"), (broken, folder / "images.npy", "broken.npz: not an ONNX model"),
-                                  (legal, of_others, "legal.onnx: ONNX Runtime"), (legal, folder / "absent.npy", "no such file")]:
+    for model, images, reason in [(legal, broken, "broken.npz: cannot be read"), (legal, packed, "ubyte.gz: cannot be read"),
+                                  (broken, folder / "images.npy", "broken.npz: not an ONNX model"), (legal, of_others, "legal.onnx: ONNX Runtime"), (legal, folder / "absent.npy", "no such file")]:
         run = subprocess.run([ROOT / "tools/ds-pi", "run", model, "--framework", "crypten", "--images", images, "--json", results],
                              capture_output=True, text=True)
         assert run.returncode == 1 and reason in run.stderr and "Traceback" not in run.stderr, f"{reason}: {run.stderr}"
         assert not results.exists()
+
+
+def check_images(folder):
+    """An array and an archive are told apart by what is in them, whatever they are called."""
+    from deepshare_pi.images import read_images
+
+    array, archive = folder / "array.npz", folder / "archive.npy"
+    pixels = np.arange(2 * 3 * 3, dtype=np.uint8).reshape(2, 3, 3)
+    with open(array, "wb") as file:
+        np.save(file, pixels)
+    with open(archive, "wb") as file:
+        np.savez(file, images=pixels, labels=np.array([4, 5]))
+    assert (read_images(array, 2)[0] == read_images(archive, 2)[0]).all() and list(read_images(archive, 2)[1]) == [4, 5]
 
 
 def check_arguments(ds_opt, folder):
@@ -137,7 +150,8 @@ def check_unfit(ds_opt, folder):
     subprocess.run([ds_opt, "-", "-o", unfit], input=text, text=True, check=True)
     # SPU would run the last one as it is, and take weights in Constant nodes for public.
     for framework, model, reason in [("crypten", unfit, "node 'up' (Ceil): target"), ("spu", unfit, "node 'up' (Ceil): target"),
-                                     ("spu", MODEL, "mnist-cnn.onnx: it is as it was exported")]:
+                                     ("spu", MODEL, "mnist-cnn.onnx: was not written by ds-opt --target=spu"),
+                                     ("spu", folder / "legal.onnx", "legal.onnx: is in the forms of target crypten")]:
         run = subprocess.run([ROOT / "tools/ds-pi", "run", model, "--framework", framework, "--images", folder / "images.npy"],
                              capture_output=True, text=True)
         assert run.returncode == 1 and reason in run.stderr and "party" not in run.stderr, run.stderr
@@ -145,7 +159,6 @@ def check_unfit(ds_opt, folder):
 
 def check_gather():
     """The adapter's gather by constants, whatever slices it becomes, is numpy's."""
-    sys.path.insert(0, str(ROOT / "tools/adapters/src"))
     from deepshare_pi.spu_adapter import gather
 
     random = np.random.default_rng(0)
@@ -161,7 +174,6 @@ def check_gather():
 def check_pointwise():
     """The adapter's product in place of a convolution with a kernel of one element is ONNX Runtime's Conv, and it takes no
     others: strides, groups and padding are left to jaxonnxruntime."""
-    sys.path.insert(0, str(ROOT / "tools/adapters/src"))
     import onnxruntime
     from deepshare_pi import spu_adapter
     from onnx import TensorProto, helper, numpy_helper
@@ -189,17 +201,17 @@ def check_pointwise():
 
 def check_versions():
     """Every operator of SPU's table is implemented in every version that the opsets which the target takes have of it."""
-    sys.path.insert(0, str(ROOT / "tools/adapters/src"))
     from deepshare_pi import spu_adapter
     from onnx import defs
 
     table = (ROOT / "passes/targets/Spu.cpp").read_text()
+    oldest = 13  # ds-opt's share operators need it, so that it converts what is older
     newest = int(re.search(r"NewestOpset = (\d+);", table)[1])
     known = {handler.OP_TYPE: handler for handler in spu_adapter.handler.Handler.__subclasses__()}  # the last one counts
     missing = set()
     for name in re.findall(r'^ +{"(\w+)"', table, re.MULTILINE):
-        versions = {defs.get_schema(name, opset).since_version for opset in range(13, newest + 1)}
-        missing |= {f"{name} {version}" for version in versions if not hasattr(known[name], f"version_{version}")}
+        versions = {defs.get_schema(name, opset).since_version for opset in range(oldest, newest + 1)}
+        missing |= {f"{name} {version}" for version in versions if not hasattr(known.get(name), f"version_{version}")}
     assert not missing, f"jaxonnxruntime and the adapter lack {', '.join(sorted(missing))}"
 
 
@@ -254,10 +266,12 @@ def check_network(folder, model):
 
 
 def main():
+    sys.path.insert(0, str(ROOT / "tools/adapters/src"))
     ds_opt = pathlib.Path(sys.argv[1]).resolve()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         np.save(folder / "images.npy", strokes(256)[..., None])
+        check_images(folder)
         check_gather()
         check_pointwise()
         check_versions()

@@ -31,9 +31,10 @@ llvm::Expected<ImageBatches> ImageBatches::open(const Graph &G, const RunOptions
     return makeError(Options.Images + ": there is no image");
   std::optional<uint64_t> Fixed = Inputs->batch();
   if (Fixed && Total % *Fixed)
-    return makeError(fmt::format("{}: the model's input '{}' takes {} images at a time, of which {} are no multiple; "
-                                 "--limit n takes the first n",
-                                 Options.Model, Inputs->batchInput()->name().str(), *Fixed, Total));
+    return makeError(
+        fmt::format("{}: the model's input '{}' takes {} images at a time, and {} are no multiple of that; "
+                    "--limit n takes the first n",
+                    Options.Model, Inputs->batchInput()->name().str(), *Fixed, Total));
   ImageBatches Result(std::move(*Images), std::move(*Inputs));
   Result.Total = Total;
   Result.Batch = Fixed.value_or(Options.Batch);

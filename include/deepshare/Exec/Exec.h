@@ -76,8 +76,8 @@ public:
   /// The tensor in use for \p Initializer.
   at::Tensor constant(const Value *Initializer) const;
 
-  /// Has runs call the hook for \p V, an input or a node's output of the main graph or of a graph in it, each time that
-  /// it is computed.
+  /// Has runs call the hook for \p V, an input or a node's output of the main graph or of a graph in it (a body of If,
+  /// Loop or Scan; not a function's), each time that it is computed.
   void observe(const Value *V);
 
   /// Has runs call \p F in place of the kernel of \p N, a node of the main graph: for example a gate that is smooth

@@ -42,6 +42,8 @@ def read_images(path, count, mean=None, std=None):
         images, labels = _read(Path(path))
     except (OSError, ValueError, EOFError, IndexError, zipfile.BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(images, np.ndarray):  # numpy hands on members of an archive that are no arrays
+        raise InputError(f"{path}: its images are no array")
     is_bytes = images.dtype == np.uint8 and images.ndim in (3, 4)
     is_stored = images.dtype in (np.float32, np.float64) and images.ndim >= 2
     if not (is_bytes or is_stored) or not len(images):
@@ -77,7 +79,7 @@ def _read(path):
         if isinstance(archive, np.ndarray):
             return archive, None
         if "images" not in archive and len(archive.files) != 1:
-            raise InputError(f"{path}: has no array named images, but {', '.join(archive.files) or 'none at all'}")
+            raise InputError(f"{path}: has no array named images, only: {', '.join(archive.files) or 'nothing'}")
         images = archive["images"] if "images" in archive else archive[archive.files[0]]
         return images, _labels(path, archive["labels"], images) if "labels" in archive else None
     if "idx3-ubyte" in path.name:

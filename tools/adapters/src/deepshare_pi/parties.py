@@ -56,8 +56,9 @@ def run_parties(module, folder, parties, progress=lambda: None, namespaces=None)
 
 def _describe(rank, code, log):
     end = f"was ended by signal {-code}" if code < 0 else f"failed with exit code {code}"
-    # The exception that ended it, if it tells one; else what it said last.
-    lines = [line for line in map(str.strip, log.read_text(errors="replace").splitlines()) if "[info]" not in line and line != RUN_MARK]
+    # The exception that ended it, if it tells one; else what it said last, which the mark of a run is not.
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines()]
+    lines = [line for line in lines if "[info]" not in line and line != RUN_MARK]
     errors = [line for line in lines if re.match(r"[\w.]*(Error|Exception)\b", line)]
     last = next((line for line in reversed(errors or lines) if line and "[warning]" not in line), "no message")
     return f"party {rank} {end}, the others were ended: {last}"

@@ -110,16 +110,16 @@ class Conv(handler.Handler):
 
 
 def completed(base, **versions):
-    """jaxonnxruntime's operator `base` with versions that it lacks: each is computed as one that it has, since they differ
-    in the types that they take alone."""
+    """jaxonnxruntime's operator `base` with versions that it lacks: each is computed as one that it has, by a function that
+    does what both versions ask for."""
     known = {name: getattr(base, name) for name in dir(base) if name.startswith("version_")}
     missing = {name: known[like] for name, like in versions.items()}
-    return handler.register_op(base.__name__)(type(base.__name__, (handler.Handler,), known | missing))
+    return handler.register_op(base.OP_TYPE)(type(base.__name__, (handler.Handler,), known | missing))
 
 
 COMPLETED = [  # jaxonnxruntime lists the subclasses of Handler, which lives as long as something holds it
     completed(relu.Relu, version_13="version_14"),
-    completed(prelu.PRelu, version_9="version_6"),
+    completed(prelu.PRelu, version_9="version_16"),
     completed(identity.Identity, version_14="version_13"),
     completed(constantofshape.ConstantOfShape, version_20="version_9"),
     completed(reducemax.ReduceMax, version_20="version_18"),

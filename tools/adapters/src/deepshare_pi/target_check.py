@@ -1,4 +1,4 @@
-"""Holds a model against ds-opt's table of what a framework's importer takes, before any party starts."""
+"""Holds a model against what ds-opt says of it, and of what a framework's importer takes, before any party starts."""
 
 import shutil
 import subprocess
@@ -11,21 +11,24 @@ from deepshare_pi.images import InputError
 
 
 def check_target(model, framework):
-    """An InputError that names the node and the reason, if the framework cannot run the file `model` as it is."""
-    check_forms(model, framework)
+    """An InputError that names the node and the reason, if the framework cannot run the file `model` as it is, or says what
+    the file is if ds-opt did not write it for the framework: what is secret and what is public depends on that."""
     target = legalised_for(model)
-    if target != framework:
-        wrong = f"in the forms of target {target}" if target else "as it was exported"
-        raise InputError(f"{model}: it is {wrong}: bring it into the framework's with ds-opt --target={framework}; what is secret and "
-                         "what is public depends on them")
+    if target and target != framework:
+        raise InputError(f"{model}: is in the forms of target {target}: give ds-opt --target={framework} the file that it was made from")
+    check_forms(model, framework)
+    if not target:
+        raise InputError(f"{model}: was not written by ds-opt --target={framework}, which settles what is secret and what is public")
 
 
 def legalised_for(model):
-    """The target that ds-opt wrote the file for, None if it did not."""
+    """The target that ds-opt wrote the file for, None if it wrote it for none."""
     try:
-        properties = onnx.load(model, load_external_data=False).metadata_props
+        properties = onnx.load(model, format="protobuf", load_external_data=False).metadata_props
+    except FileNotFoundError as error:
+        raise InputError(f"{model}: no such file") from error
     except (OSError, DecodeError) as error:
-        raise InputError(f"{model}: cannot be read: {error}") from error
+        raise InputError(f"{model}: not an ONNX model: {error}") from error
     return next((entry.value for entry in properties if entry.key == "ai.deepshare.target"), None)
 
 
