@@ -80,14 +80,27 @@ at::Tensor Decisions::findClose(const Executor &Exec, const Node &N) const {
   return A.abs() <= Rounding * Magnitude;
 }
 
-void Decisions::impose(const Value &V, at::Tensor &T) {
+/// What was taken down next of \p V, which is then used up.
+std::optional<Decisions::Decision> Decisions::next(const Value &V) {
   auto Found = ByPath.find(pathOf(V));
   if (Found == ByPath.end() || Found->second.empty())
-    return;
+    return std::nullopt;
   Decision Earlier = std::move(Found->second.front());
   Found->second.pop_front();
-  if (Earlier.Result.scalar_type() == T.scalar_type() && Earlier.Result.sizes() == T.sizes())
-    T = at::where(Earlier.IsClose, Earlier.Result, T);
+  return Earlier;
+}
+
+void Decisions::impose(const Value &V, at::Tensor &T) {
+  std::optional<Decision> Earlier = next(V);
+  if (Earlier && Earlier->Result.scalar_type() == T.scalar_type() && Earlier->Result.sizes() == T.sizes())
+    T = at::where(Earlier->IsClose, Earlier->Result, T);
+}
+
+bool Decisions::repeat(const Value &V, at::Tensor &T) {
+  std::optional<Decision> Earlier = next(V);
+  if (Earlier)
+    T = Earlier->Result;
+  return Earlier.has_value();
 }
 
 void Decisions::decideTiles(const Value &V, at::Tensor &T) const {

@@ -47,6 +47,9 @@ public:
   /// time.
   void impose(const Value &V, at::Tensor &T);
 
+  /// As impose(), but of all elements; returns whether \p V is such a value.
+  bool repeat(const Value &V, at::Tensor &T);
+
   /// Given: \p T, the value of \p V, whose operands were taken down in the same run. Execute: if it is a DReLU of
   /// tiles, decides those whose means are within rounding of zero anew, by means in double precision.
   void decideTiles(const Value &V, at::Tensor &T) const;
@@ -56,6 +59,7 @@ private:
     at::Tensor Result;
     at::Tensor IsClose;
   };
+  std::optional<Decision> next(const Value &V);
   at::Tensor findClose(const Executor &Exec, const Node &N) const;
 
   llvm::DenseMap<const Value *, at::Tensor> Operands;

@@ -156,7 +156,7 @@ SearchResult deepshare::searchPlan(const SearchProblem &P, uint64_t Seed) {
 
   // Large problems leave little to gain here, and a pass costs as much as all of it.
   uint64_t Size = uint64_t(P.Gates.size()) * P.Channels.size();
-  unsigned SwapPasses = Size < 4'000'000 ? 8 : Size < 40'000'000 ? 2 : 1;
+  unsigned SwapPasses = Size < 4'000'000 ? 8 : Size < 40'000'000 ? 2 : Size < 400'000'000 ? 1 : 0;
   auto Finish = [&](const std::vector<char> &Open, double Lambda, bool Swap) {
     S.setLambda(Lambda);
     S.setOpen(Open);

@@ -119,6 +119,22 @@ TEST(ValidationTest, RoundingIsForThoseThatReassociate) {
   EXPECT_EQ(validate(*parse(Net), PassEffect::Refits, Push), "fine");
 }
 
+// What the gate leaves is small beside what it is computed from, and so is the bound beside rounding.
+TEST(ValidationTest, RoundingIsThatOfWhatAnOutputComesFrom) {
+  static constexpr llvm::StringLiteral Cancelled = R"(
+    <ir_version: 8, opset_import: ["" : 17]>
+    g (float[N,2] x) => (float[N,2] y) <float zero = {0}, float one = {1}, float most = {0.99999}> {
+      a = Mul(x, zero)
+      b = Add(a, one)
+      c = Sub(b, most)
+      y = Relu(c)
+    })";
+  auto Add = [](float Sum) { return [=](Graph &G) { find(G, "b").input(1)->setInitializer(Tensor::scalar(Sum)); }; };
+  EXPECT_EQ(validate(*parse(Cancelled), PassEffect::Reassociates, Add(1.0000001F)), "fine");
+  EXPECT_THAT(validate(*parse(Cancelled), PassEffect::Exact, Add(1.0000001F)), HasSubstr("output 'y' changed"));
+  EXPECT_THAT(validate(*parse(Cancelled), PassEffect::Reassociates, Add(1.0001F)), HasSubstr("output 'y' changed"));
+}
+
 TEST(ValidationTest, RefittedModelsStayFinite) {
   EXPECT_THAT(validate(*parse(Net), PassEffect::Refits,
                        [](Graph &G) {

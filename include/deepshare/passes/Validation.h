@@ -8,14 +8,15 @@
 // and the outputs are compared as the pass's PassEffect says:
 //
 //   Exact           the same numbers (0 and -0 are one, NaN is NaN)
-//   Reassociates    |a - b| <= bound * the largest |a| of the output (reassociationBound); integers and booleans alike
+//   Reassociates    |a - b| <= bound * the largest |a| of the output (reassociationBound), or what the output moves by
+//                   where every value of the model before moves within the bound; integers and booleans alike
 //   Shares          the same numbers as the plan's own definition gives on the model before (passes/PlanReference.h),
 //                   which shares no code with the rewriting; averages in place of MaxPools agree within the bound
 //   Refits          only that the outputs keep their types and shapes, and stay finite where they were
 //
 // A comparison jumps where what it compares is within rounding of zero (docs/ops.md), and a re-associating pass may tip
 // it. Such a bit is not excused by a wider bound: a decision of the model before (a comparison, DReLU or Sign of the
-// main graph) whose two sides are within the bound of each other is imposed on the value of the same name in the model
+// main graph or of a body) whose two sides are within the bound of each other is imposed on the value of the same name in the model
 // after, element by element, and everything else is compared as ever. Likewise tiles whose mean is within rounding of
 // zero are decided by means in double precision on both sides of a rewriting.
 //
