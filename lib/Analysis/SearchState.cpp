@@ -10,11 +10,28 @@
 
 #include "SearchState.h"
 
+#include "llvm/ADT/DenseMap.h"
+
 #include <cmath>
 #include <numeric>
 #include <queue>
 
 using namespace deepshare;
+
+SearchState::SearchState(const SearchProblem &P)
+    : P(P), OffersTo(P.Channels.size()), IsOpen(P.Gates.size()), SiteOpen(P.SitePrices.size()) {
+  llvm::DenseMap<std::pair<unsigned, unsigned>, unsigned> Places;
+  for (unsigned Gate = 0; Gate < P.Gates.size(); ++Gate)
+    for (const Segment &S : P.Gates[Gate].Segments) {
+      auto [Place, IsNew] = Places.try_emplace({S.FirstChannel, S.Count}, Offers.size());
+      if (IsNew) {
+        Offers.emplace_back();
+        for (unsigned C = S.FirstChannel; C < S.FirstChannel + S.Count; ++C)
+          OffersTo[C].push_back(Place->second);
+      }
+      Offers[Place->second].push_back({Gate, &S});
+    }
+}
 
 void SearchState::setLambda(double NewLambda) {
   Lambda = NewLambda;
@@ -70,11 +87,10 @@ void SearchState::assignChannel(unsigned C) {
   Best[C] = Without[C];
   Second[C] = INFINITY;
   BestGate[C] = SecondGate[C] = NoGate;
-  for (size_t G = 0; G < P.Gates.size(); ++G)
-    if (IsOpen[G])
-      for (const Segment &S : P.Gates[G].Segments)
-        if (C - S.FirstChannel < S.Count)
-          offer(cost(S, C), G, Best[C], BestGate[C], Second[C], SecondGate[C]);
+  for (unsigned Place : OffersTo[C])
+    for (const Offer &O : Offers[Place])
+      if (IsOpen[O.Gate])
+        offer(cost(*O.Losses, C), O.Gate, Best[C], BestGate[C], Second[C], SecondGate[C]);
 }
 
 void SearchState::openGate(unsigned Gate) {

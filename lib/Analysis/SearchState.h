@@ -17,7 +17,7 @@ namespace deepshare {
 /// A set of open gates at one lambda, and what every channel pays with it.
 class SearchState {
 public:
-  explicit SearchState(const SearchProblem &P) : P(P), IsOpen(P.Gates.size()), SiteOpen(P.SitePrices.size()) {}
+  explicit SearchState(const SearchProblem &P);
 
   /// Has a unit of the budget cost \p NewLambda of loss; the open gates stay.
   void setLambda(double NewLambda);
@@ -70,6 +70,15 @@ private:
   SearchChoice choice(unsigned C) const;
 
   const SearchProblem &P;
+  /// A gate that the channels of a segment may use.
+  struct Offer {
+    unsigned Gate;
+    const Segment *Losses;
+  };
+  /// Offers to the same channels, gates in order; and of each channel, which of them. A channel has few of these, and
+  /// a gate has many segments.
+  std::vector<std::vector<Offer>> Offers;
+  std::vector<llvm::SmallVector<unsigned, 2>> OffersTo;
   double Lambda = 0;
   std::vector<char> IsOpen;
   std::vector<unsigned> SiteOpen;
