@@ -16,9 +16,9 @@
 //
 // A comparison jumps where what it compares is within rounding of zero (docs/ops.md), and a re-associating pass may tip
 // it. Such a bit is not excused by a wider bound: a decision of the model before (a comparison, DReLU or Sign of the
-// main graph or of a body) whose two sides are within the bound of each other is imposed on the value of the same name in the model
-// after, element by element, and everything else is compared as ever. Likewise tiles whose mean is within rounding of
-// zero are decided by means in double precision on both sides of a rewriting.
+// main graph or of a body) whose two sides are within the bound of each other is imposed on the value of the same name
+// in the model after, element by element, and everything else is compared as ever. Likewise tiles whose mean is within
+// rounding of zero are decided by means in double precision on both sides of a rewriting.
 //
 // A pass that says it changed nothing is not looked at: PipelineOptions::VerifyEach finds those that do not tell the
 // truth.
