@@ -160,8 +160,9 @@ public:
     return Error::success();
   }
 
-  /// Runs the model after. An error says what differs.
-  Error compare(const NamedTensors &Given) {
+  /// Runs the model after. An error says what differs. \p Slack: what each output may differ by even if that is more
+  /// than the bound.
+  Error compare(const NamedTensors &Given, llvm::ArrayRef<double> Slack = {}) {
     Decisions Own;
     Expected<std::vector<at::Tensor>> Got = After.run(Given, [&](const Value &V, at::Tensor &T) {
       if (Effect == PassEffect::Reassociates)
@@ -190,13 +191,12 @@ public:
   /// where a gate leaves little of a large tensor, rounding moves an output by more. So outputs may differ by as many
   /// units in the last place of the tensors that they are computed from (stochastic arithmetic: Vignes 1993).
   Error compareWithSlack(const NamedTensors &Given) {
-    if (Error E = measureSlack(Given))
-      return E;
+    Expected<std::vector<double>> Slack = measureSlack(Given);
+    if (!Slack)
+      return Slack.takeError();
     if (Error E = runBefore(Given))
       return E;
-    Error E = compare(Given);
-    Slack.clear();
-    return E;
+    return compare(Given, *Slack);
   }
 
   /// Where the values of both models part first, for inputs on which their outputs differ; empty if no value but the
@@ -218,12 +218,12 @@ public:
 private:
   /// How far each output of the model before moves where every value moves at random within the bound, and decisions
   /// stay.
-  Error measureSlack(const NamedTensors &Given) {
+  Expected<std::vector<double>> measureSlack(const NamedTensors &Given) {
     Expected<Subject> Moved = Subject::create(Original);
     if (!Moved)
       return Moved.takeError();
     Moved->observe([](StringRef) { return true; });
-    Slack.assign(Wanted.size(), 0);
+    std::vector<double> Slack(Wanted.size());
     at::Generator Random = at::make_generator<at::CPUGeneratorImpl>(/*seed=*/0);
     for (unsigned Run = 0; Run < 3; ++Run) {
       if (Error E = runBefore(Given))
@@ -240,7 +240,7 @@ private:
         if (Wanted[I].is_floating_point())
           Slack[I] = std::max(Slack[I], magnitude((*Outputs)[I].to(at::kDouble) - Wanted[I].to(at::kDouble)));
     }
-    return Error::success();
+    return Slack;
   }
 
   /// What the model's outputs have to keep.
@@ -283,7 +283,6 @@ private:
   Decisions Taken;
   llvm::StringMap<at::Tensor> Averages; ///< by the definition, of the pools that the plan averages
   std::vector<at::Tensor> Wanted;
-  std::vector<double> Slack; ///< by output; none as long as the bound has been enough
   bool IsLocating = false;
   llvm::StringMap<at::Tensor> Values; ///< of the model before, while the first difference is looked for
   std::string First;

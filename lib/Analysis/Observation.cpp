@@ -109,18 +109,16 @@ Expected<BatchReader> BatchReader::create(const Model &M, const ImageSet &Images
   if (!Inputs)
     return Inputs.takeError();
   std::optional<uint64_t> Fixed = Inputs->batch();
-  const Value *FixedBy = Inputs->batchInput();
   BatchReader Reader(Images, std::move(*Inputs));
   Reader.IsFixed = Fixed.has_value();
   Reader.Batch = Fixed.value_or(std::max(1u, Options.Batch));
   uint64_t Count = Options.Images == 0 ? Images.size() : std::min<uint64_t>(Options.Images, Images.size());
   if (Reader.IsFixed)
     Count -= Count % Reader.Batch;
-  if (Count == 0 && FixedBy)
-    return makeError(fmt::format("{} images are too few, the model's input '{}' takes {} at a time", Images.size(),
-                                 FixedBy->name().str(), Reader.Batch));
   if (Count == 0)
-    return makeError("there is no image");
+    return makeError(Reader.IsFixed ? fmt::format("{} images are too few, the model's input '{}' takes {} at a time",
+                                                  Images.size(), Reader.Inputs.batchInput()->name().str(), Reader.Batch)
+                                    : "there is no image");
   Reader.Chosen = drawIndices(Count, Images.size(), Options.Seed);
   return Reader;
 }

@@ -95,7 +95,8 @@ def check_refusals(ds_opt, folder):
     np.save(of_others, np.zeros([1, 8, 8, 3], np.uint8))
     results = folder / "none.json"
     for model, images, reason in [(legal, broken, "broken.npz: cannot be read"), (legal, packed, "ubyte.gz: cannot be read"),
-                                  (broken, folder / "images.npy", "broken.npz: not an ONNX model"), (legal, of_others, "legal.onnx: ONNX Runtime"), (legal, folder / "absent.npy", "no such file")]:
+                                  (broken, folder / "images.npy", "broken.npz: not an ONNX model"),
+                                  (legal, of_others, "legal.onnx: ONNX Runtime"), (legal, folder / "absent.npy", "no such file")]:
         run = subprocess.run([ROOT / "tools/ds-pi", "run", model, "--framework", "crypten", "--images", images, "--json", results],
                              capture_output=True, text=True)
         assert run.returncode == 1 and reason in run.stderr and "Traceback" not in run.stderr, f"{reason}: {run.stderr}"

@@ -100,8 +100,6 @@ def run_plain(path, images, batch):
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = 1
-    if not Path(path).exists():
-        raise InputError(f"{path}: no such file")
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
         inputs, outputs = session.get_inputs(), session.get_outputs()

@@ -117,7 +117,7 @@ def completed(base, **versions):
     return handler.register_op(base.OP_TYPE)(type(base.__name__, (handler.Handler,), known | missing))
 
 
-COMPLETED = [  # jaxonnxruntime lists the subclasses of Handler, which lives as long as something holds it
+COMPLETED = [  # jaxonnxruntime asks for the subclasses of Handler, which live as long as something holds them
     completed(relu.Relu, version_13="version_14"),
     completed(prelu.PRelu, version_9="version_16"),
     completed(identity.Identity, version_14="version_13"),
