@@ -83,7 +83,7 @@ public:
     bool IsFirst = Place == G.begin();
     Graph::iterator Previous = IsFirst ? Place : std::prev(Place);
     for (const Node &N : *F.Body)
-      cloneNode(N, G, Place);
+      dropMissing(*cloneNode(N, G, Place));
     llvm::StringSet<> Used;
     F.Body->walk([&](const Node &N) { Used.insert(N.domain()); });
     for (const OpsetImport &Import : F.Opsets)
@@ -97,6 +97,15 @@ public:
   }
 
 private:
+  /// Operands at the end that the call leaves out are left out, not named by "": importers of frameworks take the two
+  /// for different things.
+  static void dropMissing(Node &N) {
+    unsigned Count = N.numInputs();
+    while (Count > 0 && !N.input(Count - 1))
+      --Count;
+    N.truncateInputs(Count);
+  }
+
   std::string nameOf(const Value &From) override {
     // An output that is left out has no name.
     return From.name().empty() ? "" : M.uniqueName(Stem + "_" + From.name());

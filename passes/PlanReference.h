@@ -38,7 +38,7 @@ at::Tensor tileMeans(const at::Tensor &X, int64_t Block);
 class PlanReference {
 public:
   /// Has \p Exec, an executor of \p M, compute what \p Plan, which outlives this, makes of M's gates. Error if the plan
-  /// names no gate of M.
+  /// names a gate that M lacks.
   static llvm::Expected<std::unique_ptr<PlanReference>> attach(Executor &Exec, Model &M, const SharePlan &Plan);
 
   /// To be called for every observed value of a run.

@@ -10,9 +10,9 @@ def as_array(data) -> np.ndarray:
     return numpy_helper.to_array(data) if isinstance(data, onnx.TensorProto) else np.asarray(data)
 
 
-def session(model: bytes, optimized: bool = False) -> onnxruntime.InferenceSession:
-    """A session on one thread, without ONNX Runtime's own optimisations unless they are asked for: they would hide what a
-    test is after."""
+def session(model, optimized: bool = False) -> onnxruntime.InferenceSession:
+    """A session of a model, its bytes or its path, on one thread, without ONNX Runtime's own optimisations unless they
+    are asked for: they would hide what a test is after."""
     options = onnxruntime.SessionOptions()
     if not optimized:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL

@@ -91,5 +91,6 @@ ClipBound deepshare::clipBound(const Node &N, unsigned Side) {
   float None = Side == 0 ? -Largest : Largest;
   std::optional<float> Value =
       N.input(Side + 1) ? splat(N.input(Side + 1)) : N.floatAttribute(Side == 0 ? "min" : "max", None);
-  return {!Value || (Side == 0 ? *Value > None : *Value < None), Value};
+  // Written so that NaN is a bound.
+  return {!Value || !(Side == 0 ? *Value <= None : *Value >= None), Value};
 }

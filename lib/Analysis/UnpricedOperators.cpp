@@ -18,7 +18,7 @@
 #include "deepshare/IR/ShareOps.h"
 
 #include "llvm/ADT/DenseSet.h"
-#include "llvm/ADT/MapVector.h"
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSwitch.h"
 
 using namespace deepshare;
@@ -31,10 +31,13 @@ static bool isSecret(const Value *V) {
   return !V->type() || isFloatingPoint(V->type()->Element);
 }
 
-/// What the report calls the operator of \p N; empty if it is priced, or free.
-static StringRef unpricedName(const Node &N) {
-  if (!N.domain().empty() || N.numInputs() == 0 || !llvm::any_of(N.inputs(), isSecret))
+/// What the report calls the operator of \p N; empty if it is priced, or free. What is in an operator that is neither
+/// ONNX's nor a function, nobody can tell: a com.microsoft.FusedConv may hold a gate.
+static std::string unpricedName(const Model &M, const Node &N) {
+  if (N.numInputs() == 0 || N.domain() == ShareDomain || !llvm::any_of(N.inputs(), isSecret) || M.function(N))
     return "";
+  if (!N.domain().empty())
+    return (N.domain() + "." + N.opType()).str();
   bool IsSecond = N.numInputs() > 1 && isSecret(N.input(1));
   if (N.is("Mul"))
     return isSecret(N.input(0)) && IsSecond ? "Mul of two values" : "";
@@ -51,7 +54,7 @@ static StringRef unpricedName(const Node &N) {
           .Cases("Atanh", "Round", "Floor", "Ceil", "QuantizeLinear", "DynamicQuantizeLinear", true)
           .Cases("Hardmax", "IsNaN", "IsInf", "NonZero", "NonMaxSuppression", "Unique", "LSTM", "GRU", "RNN", true)
           .Default(false);
-  return IsUnpriced ? N.opType() : "";
+  return IsUnpriced ? N.opType().str() : "";
 }
 
 /// Elements for one image; 0 where the shape is not known.
@@ -66,16 +69,21 @@ static uint64_t elementsOf(const Value *V) {
 
 namespace {
 struct Finder {
+  const Model &M;
   llvm::DenseSet<const Node *> Priced;
-  llvm::MapVector<StringRef, UnpricedOperator> Found;
+  std::vector<UnpricedOperator> Found; ///< each name once, as they come
 
   void visit(const Graph &G) {
     for (const Node &N : G) {
-      if (StringRef Name = Priced.contains(&N) ? "" : unpricedName(N); !Name.empty()) {
-        UnpricedOperator &Entry = Found[Name];
-        Entry.Name = Name.str();
-        ++Entry.Nodes;
-        Entry.Elements += elementsOf(N.output());
+      if (std::string Name = Priced.contains(&N) ? "" : unpricedName(M, N); !Name.empty()) {
+        auto Entry = llvm::find_if(Found, [&](const UnpricedOperator &Each) { return Each.Name == Name; });
+        if (Entry == Found.end()) {
+          Found.emplace_back();
+          Entry = std::prev(Found.end());
+          Entry->Name = Name;
+        }
+        ++Entry->Nodes;
+        Entry->Elements += elementsOf(N.output());
       }
       for (const Graph *Body : N.subgraphs())
         visit(*Body);
@@ -85,7 +93,7 @@ struct Finder {
 } // namespace
 
 std::vector<UnpricedOperator> deepshare::findUnpricedOperators(const Model &M, llvm::ArrayRef<GateSite> Sites) {
-  Finder Search;
+  Finder Search{M, {}, {}};
   for (const GateSite &Site : Sites)
     // The exponential beside the comparison has no price.
     if (Site.Kind != GateKind::Elu)
@@ -94,8 +102,5 @@ std::vector<UnpricedOperator> deepshare::findUnpricedOperators(const Model &M, l
   for (const Function &F : M.functions())
     if (F.Domain != ShareDomain)
       Search.visit(*F.Body);
-  std::vector<UnpricedOperator> Result;
-  for (auto &[Name, Entry] : Search.Found)
-    Result.push_back(std::move(Entry));
-  return Result;
+  return std::move(Search.Found);
 }

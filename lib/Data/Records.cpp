@@ -6,6 +6,8 @@
 
 #include "Formats.h"
 
+#include "deepshare/Support/TextFile.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -31,9 +33,9 @@ std::optional<uint64_t> data::product(llvm::ArrayRef<int64_t> Sizes) {
 }
 
 llvm::Expected<Bytes> data::mapFile(llvm::StringRef Path) {
-  auto File = llvm::MemoryBuffer::getFile(Path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> File = deepshare::mapFile(Path);
   if (!File)
-    return fileError(Path, File.getError().message());
+    return fileError(Path, llvm::toString(File.takeError()));
   std::shared_ptr<llvm::MemoryBuffer> Owner = std::move(*File);
   return Bytes{Owner->getBuffer(), Owner};
 }

@@ -31,7 +31,7 @@ static Tensors gemm(const OpContext &C) {
 static Tensors matMul(const OpContext &C) { return {at::matmul(C.input(0), C.input(1))}; }
 
 static Tensors einsum(const OpContext &C) {
-  return {at::einsum(C.attributes().getString("equation", ""), {C.inputs().data(), C.inputs().size()})};
+  return {at::einsum(C.attributes().getString("equation", ""), {C.inputs().data(), C.inputs().size()}).contiguous()};
 }
 
 llvm::ArrayRef<Operator> exec::linearOperators() {

@@ -75,11 +75,13 @@ static Tensors unsqueeze(const OpContext &C) {
   return {X};
 }
 
+/// Laid out anew: a sum over a view is added up in another order, and gates that are shared (which copies channels)
+/// would change the last bits of what follows.
 static Tensors transpose(const OpContext &C) {
   const at::Tensor &X = C.input(0);
   Ints Order(X.dim());
   std::iota(Order.rbegin(), Order.rend(), 0);
-  return {X.permute(C.attributes().getInts("perm", Order))};
+  return {X.permute(C.attributes().getInts("perm", Order)).contiguous()};
 }
 
 /// Broadcasting goes both ways.

@@ -64,23 +64,34 @@ void Node::setInput(unsigned Index, Value *New) {
   Value *Old = Inputs[Index];
   if (Old == New)
     return;
-  if (Old)
-    llvm::erase(Old->Uses, Use{this, Index});
+  if (Old) {
+    // The last use takes the place of this one.
+    Use Last = Old->Uses.pop_back_val();
+    if (Last != Use{this, Index}) {
+      Old->Uses[UsePlaces[Index]] = Last;
+      Last.User->UsePlaces[Last.Index] = UsePlaces[Index];
+    }
+  }
   Inputs[Index] = New;
-  if (New)
+  if (New) {
+    UsePlaces[Index] = New->Uses.size();
     New->Uses.push_back({this, Index});
+  }
 }
 
 void Node::addInput(Value *New) {
   Inputs.push_back(nullptr);
+  UsePlaces.push_back(0);
   setInput(Inputs.size() - 1, New);
 }
 
 void Node::truncateInputs(unsigned Count) {
   for (unsigned I = Count; I < Inputs.size(); ++I)
     setInput(I, nullptr);
-  if (Count < Inputs.size())
-    Inputs.truncate(Count);
+  if (Count >= Inputs.size())
+    return;
+  Inputs.truncate(Count);
+  UsePlaces.truncate(Count);
 }
 
 Value *Node::addOutput(llvm::StringRef OutputName, std::optional<TensorType> Type) {

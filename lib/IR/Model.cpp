@@ -51,6 +51,7 @@ std::unique_ptr<Model> Model::clone() const {
   Copy->Opsets = Opsets;
   Copy->IRVersion = IRVersion;
   Copy->Unmodelled = Unmodelled;
+  Copy->Files = Files;
   Copy->Names = Names;
   Copy->NextSuffix = NextSuffix;
   Cloner(*Copy).cloneGraph(*Main, *Copy->Main);

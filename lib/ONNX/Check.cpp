@@ -13,6 +13,7 @@
 #include "onnx/checker.h"
 #include "onnx/shape_inference/implementation.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringMap.h"
 
 #include <fmt/format.h>
@@ -26,6 +27,15 @@ static constexpr size_t LargestNeeded = 4096;
 // Operators older than this broadcast and infer differently; nothing in DeepShare knows them.
 static constexpr int64_t OldestOpset = 7;
 
+// \p New with the names that sizes had before: inference invents names, and sometimes others each time.
+static TensorType keepNames(const std::optional<TensorType> &Old, TensorType New) {
+  if (Old && Old->Dims && New.Dims && Old->Dims->size() == New.Dims->size())
+    for (auto [Known, Size] : llvm::zip_equal(*Old->Dims, *New.Dims))
+      if (Known.isSymbolic() && !Size.isFixed())
+        Size = Known;
+  return New;
+}
+
 // Gives the values of \p G the types that ONNX stored in \p P. Subgraphs stand in both in the same order.
 static void takeTypes(Graph &G, const GraphProto &P) {
   llvm::StringMap<const TypeProto *> Types;
@@ -38,7 +48,7 @@ static void takeTypes(Graph &G, const GraphProto &P) {
     for (Value *Output : N.outputs())
       if (const TypeProto *Found = Types.lookup(Output->name()))
         if (std::optional<TensorType> T = readType(*Found))
-          Output->setType(std::move(T));
+          Output->setType(keepNames(Output->type(), std::move(*T)));
     const NodeProto &NP = P.node(NodeIndex++);
     llvm::SmallVector<const GraphProto *, 2> Bodies;
     for (const AttributeProto &A : NP.attribute()) {
@@ -128,8 +138,7 @@ llvm::Error deepshare::inferShapes(Model &M) {
                     OldestOpset, Opset));
   if (llvm::Error E = inferTypes(M))
     return E;
-  inferLoopShapes(M, [&] { return inferTypes(M); });
-  return llvm::Error::success();
+  return inferLoopShapes(M, [&] { return inferTypes(M); });
 }
 
 llvm::Error deepshare::checkModel(const Model &M) {

@@ -101,11 +101,28 @@ static std::string refuse(const ModelProto &P, int64_t Version) {
   return Unknown.empty() ? "" : fmt::format("{}: no such operator in opset {}", Unknown, versionOf(P));
 }
 
+// Before IR version 4 initialisers are listed as inputs, which callers cannot give all the same. Opsets that are newer
+// than that need a newer version, in which the list would mean that they can.
+static void hideDefaults(ModelProto &P) {
+  constexpr int64_t WithPlainInitializers = 4;
+  if (P.ir_version() >= WithPlainInitializers)
+    return;
+  std::set<std::string> Given;
+  for (const TensorProto &Init : P.graph().initializer())
+    Given.insert(Init.name());
+  auto &Inputs = *P.mutable_graph()->mutable_input();
+  Inputs.erase(std::remove_if(Inputs.begin(), Inputs.end(),
+                              [&](const ValueInfoProto &Input) { return Given.count(Input.name()); }),
+               Inputs.end());
+  P.set_ir_version(WithPlainInitializers);
+}
+
 llvm::Expected<std::unique_ptr<Model>> deepshare::convertOpset(const Model &M, int64_t Version) {
   ModelProto P;
   exportModel(M, P, {});
   if (std::string Reason = refuse(P, Version); !Reason.empty())
     return makeError(Reason);
+  hideDefaults(P);
   llvm::Expected<ModelProto> Converted = convert(P, Version);
   if (!Converted) {
     llvm::consumeError(Converted.takeError());
@@ -113,11 +130,16 @@ llvm::Expected<std::unique_ptr<Model>> deepshare::convertOpset(const Model &M, i
   }
   *Converted->mutable_functions() = P.functions();
   *Converted->mutable_metadata_props() = P.metadata_props();
+  *Converted->mutable_training_info() = P.training_info();
   Converted->set_ir_version(P.ir_version());
   for (const OperatorSetIdProto &Import : P.opset_import())
     if (!canonicalDomain(Import.domain()).empty() &&
         llvm::none_of(Converted->opset_import(),
                       [&](const OperatorSetIdProto &Known) { return Known.domain() == Import.domain(); }))
       *Converted->add_opset_import() = Import;
-  return readModelFromBytes(Converted->SerializeAsString(), "the converted model");
+  llvm::Expected<std::unique_ptr<Model>> New =
+      readModelFromBytes(Converted->SerializeAsString(), "the converted model");
+  if (New)
+    (*New)->setFiles(M.files());
+  return New;
 }

@@ -19,9 +19,9 @@ using namespace deepshare::onnx;
 static constexpr uint64_t PageSize = 4096;
 
 llvm::Expected<std::shared_ptr<llvm::MemoryBuffer>> ExternalDataReader::open(llvm::StringRef Location) {
-  std::shared_ptr<llvm::MemoryBuffer> &Known = Files[Location];
-  if (Known)
-    return Known;
+  File &Known = Files[Location];
+  if (Known.Buffer)
+    return Known.Buffer;
   namespace path = llvm::sys::path;
   namespace fs = llvm::sys::fs;
   if (Location.empty() || Location.contains('\0'))
@@ -32,26 +32,34 @@ llvm::Expected<std::shared_ptr<llvm::MemoryBuffer>> ExternalDataReader::open(llv
   if (llvm::is_contained(llvm::make_range(path::begin(Location), path::end(Location)), ".."))
     return llvm::createStringError(fmt::format("external data '{}' leaves the model's folder by '..'", Location.str()));
 
-  llvm::SmallString<128> File(Folder), RealFile, RealFolder;
-  path::append(File, Location);
+  llvm::SmallString<128> Path(Folder), RealFile, RealFolder;
+  path::append(Path, Location);
   if (std::error_code Code = fs::real_path(Folder, RealFolder))
     return llvm::createStringError(fmt::format("cannot find the model's folder '{}': {}", Folder, Code.message()));
-  if (std::error_code Code = fs::real_path(File, RealFile))
-    return llvm::createStringError(fmt::format("cannot open external data '{}': {}", File.str().str(), Code.message()));
+  if (std::error_code Code = fs::real_path(Path, RealFile))
+    return llvm::createStringError(fmt::format("cannot open external data '{}': {}", Path.str().str(), Code.message()));
   if (!RealFolder.ends_with("/"))
     RealFolder += '/';
   if (!RealFile.starts_with(RealFolder))
     return llvm::createStringError(fmt::format("external data '{}' is a link that leaves the model's folder (to '{}')",
-                                               File.str().str(), RealFile.str().str()));
+                                               Path.str().str(), RealFile.str().str()));
   if (!fs::is_regular_file(RealFile))
-    return llvm::createStringError(fmt::format("external data '{}' is not a file", File.str().str()));
+    return llvm::createStringError(fmt::format("external data '{}' is not a file", Path.str().str()));
   llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> Buffer =
       llvm::MemoryBuffer::getFile(RealFile, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!Buffer)
     return llvm::createStringError(
-        fmt::format("cannot read external data '{}': {}", File.str().str(), Buffer.getError().message()));
-  Known = std::move(*Buffer);
-  return Known;
+        fmt::format("cannot read external data '{}': {}", Path.str().str(), Buffer.getError().message()));
+  Known = {RealFile.str().str(), std::move(*Buffer)};
+  return Known.Buffer;
+}
+
+std::vector<std::string> ExternalDataReader::paths() const {
+  std::vector<std::string> Paths;
+  for (const auto &Entry : Files)
+    Paths.push_back(Entry.second.Path);
+  llvm::sort(Paths);
+  return Paths;
 }
 
 llvm::Expected<ExternalDataReader::Bytes> ExternalDataReader::read(const TensorProto &P,

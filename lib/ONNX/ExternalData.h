@@ -34,11 +34,18 @@ public:
   /// many. A location that is absolute or leaves the folder, and a range past the file's end, are errors.
   llvm::Expected<Bytes> read(const TensorProto &P, std::optional<uint64_t> ExpectedSize);
 
+  /// The paths of the files that were read, links followed, sorted.
+  std::vector<std::string> paths() const;
+
 private:
   llvm::Expected<std::shared_ptr<llvm::MemoryBuffer>> open(llvm::StringRef Location);
 
   std::string Folder;
-  llvm::StringMap<std::shared_ptr<llvm::MemoryBuffer>> Files;
+  struct File {
+    std::string Path;
+    std::shared_ptr<llvm::MemoryBuffer> Buffer;
+  };
+  llvm::StringMap<File> Files; ///< by location
 };
 
 /// Collects tensors' bytes in one stream.

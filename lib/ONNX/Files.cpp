@@ -10,10 +10,12 @@
 
 #include "deepshare/ONNX/ONNX.h"
 #include "deepshare/Support/AtomicFile.h"
+#include "deepshare/Support/TextFile.h"
 
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "google/protobuf/stubs/logging.h"
 
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 
@@ -50,7 +52,10 @@ static llvm::Expected<std::unique_ptr<Model>> importBuffer(std::shared_ptr<llvm:
     return llvm::createStringError(fmt::format("not an ONNX model: {}", E.what()));
   }
   ExternalDataReader External(Folder);
-  return importModel(P, {*Stripped, std::move(Buffer), External});
+  llvm::Expected<std::unique_ptr<Model>> M = importModel(P, {*Stripped, std::move(Buffer), External});
+  if (M)
+    (*M)->setFiles({"", External.paths()});
+  return M;
 }
 
 static llvm::Expected<std::unique_ptr<Model>> importText(llvm::StringRef Text, llvm::StringRef Folder) {
@@ -71,11 +76,10 @@ static bool looksLikeText(llvm::StringRef Bytes) {
 
 llvm::Expected<std::unique_ptr<Model>> deepshare::readModel(llvm::StringRef Path) {
   bool IsStdin = Path == "-";
-  // Without a terminator LLVM maps the file instead of reading it.
-  auto Buffer = IsStdin ? llvm::MemoryBuffer::getSTDIN()
-                        : llvm::MemoryBuffer::getFile(Path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> Buffer =
+      IsStdin ? llvm::errorOrToExpected(llvm::MemoryBuffer::getSTDIN()) : mapFile(Path);
   if (!Buffer)
-    return llvm::createStringError(fmt::format("cannot read '{}': {}", Path.str(), Buffer.getError().message()));
+    return llvm::createStringError(fmt::format("cannot read '{}': {}", Path.str(), llvm::toString(Buffer.takeError())));
   llvm::StringRef Name = IsStdin ? "standard input" : Path;
   llvm::StringRef Folder = IsStdin ? "" : llvm::sys::path::parent_path(Path);
   bool IsText = IsStdin ? looksLikeText((*Buffer)->getBuffer()) : hasTextName(Path);
@@ -83,6 +87,7 @@ llvm::Expected<std::unique_ptr<Model>> deepshare::readModel(llvm::StringRef Path
       IsText ? importText((*Buffer)->getBuffer(), Folder) : importBuffer(std::move(*Buffer), Folder);
   if (!M)
     return prefix(Name, M.takeError());
+  (*M)->setFiles({Name.str(), (*M)->files().Data});
   return M;
 }
 
@@ -175,21 +180,28 @@ llvm::Expected<std::string> deepshare::serializeModel(const Model &M) {
   return Bytes;
 }
 
-static llvm::Error writeText(const Model &M, llvm::StringRef Path) {
+static llvm::Error writeText(const Model &M, llvm::StringRef Path, OutputFiles &Files) {
   llvm::Expected<std::string> Text = printModelText(M);
   if (!Text)
     return Text.takeError();
-  if (Path == "-") {
-    llvm::outs() << *Text;
-    llvm::outs().flush();
-    return llvm::Error::success();
-  }
-  return writeFile(Path, [&](llvm::raw_ostream &OS) { OS << *Text; });
+  return Files.write(Path, [&](llvm::raw_ostream &OS) { OS << *Text; });
 }
 
-llvm::Error deepshare::writeModel(const Model &M, llvm::StringRef Path) {
+/// That \p Written, of a model at \p Path, is no file that the tensors of \p M come from; its own may be replaced.
+static llvm::Error checkNotRead(const Model &M, llvm::StringRef Path, llvm::StringRef Written) {
+  const ModelFiles &From = M.files();
+  for (const std::string &Data : From.Data)
+    if (llvm::sys::fs::equivalent(Written, Data) && !llvm::sys::fs::equivalent(Path, From.Path))
+      return llvm::createStringError(
+          fmt::format("cannot write '{}': tensors of '{}' are there", Written.str(), From.Path));
+  return llvm::Error::success();
+}
+
+llvm::Error deepshare::writeModel(const Model &M, llvm::StringRef Path, OutputFiles &Files) {
   if (Path == "-" || hasTextName(Path))
-    return writeText(M, Path);
+    return writeText(M, Path, Files);
+  if (llvm::Error E = checkNotRead(M, Path, Path))
+    return E;
   llvm::Expected<AtomicFile> File = AtomicFile::create(Path);
   if (!File)
     return File.takeError();
@@ -199,6 +211,8 @@ llvm::Error deepshare::writeModel(const Model &M, llvm::StringRef Path) {
   // A quarter of the limit is left to everything that is not a tensor.
   if (Survey.AnyExternal || Survey.TotalBytes >= LargestMessage / 4 * 3) {
     std::string DataPath = (Path + ".data").str();
+    if (llvm::Error E = checkNotRead(M, Path, DataPath))
+      return E;
     llvm::Expected<AtomicFile> Created = AtomicFile::create(DataPath);
     if (!Created)
       return Created.takeError();
@@ -216,8 +230,15 @@ llvm::Error deepshare::writeModel(const Model &M, llvm::StringRef Path) {
   if (Data) {
     if (llvm::Error E = Data->finish())
       return E;
-    if (llvm::Error E = Data->publish())
-      return E;
+    Files.add(std::move(*Data));
   }
-  return File->publish();
+  Files.add(std::move(*File));
+  return llvm::Error::success();
+}
+
+llvm::Error deepshare::writeModel(const Model &M, llvm::StringRef Path) {
+  OutputFiles Files;
+  if (llvm::Error E = writeModel(M, Path, Files))
+    return E;
+  return Files.publish();
 }

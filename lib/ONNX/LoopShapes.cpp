@@ -12,8 +12,14 @@
 
 #include "LoopShapes.h"
 
+#include "deepshare/Support/Error.h"
+
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/DenseSet.h"
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+
+#include <fmt/format.h>
 
 using namespace deepshare;
 using namespace deepshare::onnx;
@@ -25,6 +31,8 @@ struct Carried {
 };
 } // namespace
 
+static bool isLoop(const Node &N) { return N.is("Loop") && N.subgraphs().size() == 1; }
+
 static bool hasShape(const Value *V) { return V->type() && V->type()->Dims; }
 
 /// What is carried, has a shape before the Loop, and is not known to have it further on. \p Refuted: what enters bodies
@@ -32,7 +40,7 @@ static bool hasShape(const Value *V) { return V->type() && V->type()->Dims; }
 static void collectCarried(Graph &G, const llvm::DenseSet<const Value *> &Refuted,
                            llvm::SmallVectorImpl<Carried> &Into) {
   G.walk([&](Node &N) {
-    if (!N.is("Loop") || N.subgraphs().size() != 1)
+    if (!isLoop(N))
       return;
     Graph &Body = *N.subgraphs().front();
     for (unsigned I = 2; I < N.numInputs() && I < Body.inputs().size() && I - 1 < Body.outputs().size(); ++I) {
@@ -51,7 +59,44 @@ static bool isSameShape(const Value *V, const Value *Other) {
          llvm::all_of(*V->type()->Dims, [](const Dim &Size) { return Size.isFixed() || Size.isSymbolic(); });
 }
 
-void deepshare::onnx::inferLoopShapes(Model &M, llvm::function_ref<llvm::Error()> Infer) {
+static std::string textOf(const Value *V) {
+  std::vector<std::string> Sizes;
+  for (const Dim &Size : *V->type()->Dims)
+    Sizes.push_back(Size.str());
+  return "[" + llvm::join(Sizes, ",") + "]";
+}
+
+/// False if the ranks or two fixed sizes differ.
+static bool canAgree(const Value *A, const Value *B) {
+  if (!A || !B || !hasShape(A) || !hasShape(B))
+    return true;
+  return A->type()->Dims->size() == B->type()->Dims->size() &&
+         llvm::all_of(llvm::zip_equal(*A->type()->Dims, *B->type()->Dims), [](auto Sizes) {
+           auto &[SizeA, SizeB] = Sizes;
+           return !SizeA.isFixed() || !SizeB.isFixed() || SizeA.size() == SizeB.size();
+         });
+}
+
+/// ONNX's own inference leaves alone what a Loop carries, and so does not see what contradicts itself there.
+static llvm::Error checkLoop(const Node &N) {
+  const Graph &Body = *N.subgraphs().front();
+  auto Fail = [&](const Value *Given, const Value *Declared) {
+    return makeError(fmt::format(
+        "cannot infer shapes: node '{}' (Loop): the carried value '{}' has shape {}, and '{}' {}",
+        N.displayName().str(), Given->name().str(), textOf(Given), Declared->name().str(), textOf(Declared)));
+  };
+  for (unsigned I = 2; I < N.numInputs() && I < Body.inputs().size() && I - 1 < Body.outputs().size(); ++I) {
+    const Value *Initial = N.input(I), *Enters = Body.inputs()[I], *Leaves = Body.outputs()[I - 1];
+    if (!canAgree(Initial, Enters))
+      return Fail(Initial, Enters);
+    // Without a trip the result is what came.
+    if (N.numOutputs() > I - 2 && !canAgree(Leaves, N.output(I - 2)) && !canAgree(Initial, N.output(I - 2)))
+      return Fail(Leaves, N.output(I - 2));
+  }
+  return llvm::Error::success();
+}
+
+llvm::Error deepshare::onnx::inferLoopShapes(Model &M, llvm::function_ref<llvm::Error()> Infer) {
   // Each round settles all Loops that it can, or refutes something. A Loop behind another one, or inside of it, comes
   // after it; deeper chains than this are left as ONNX leaves them.
   constexpr unsigned MostRounds = 16;
@@ -60,7 +105,7 @@ void deepshare::onnx::inferLoopShapes(Model &M, llvm::function_ref<llvm::Error()
     llvm::SmallVector<Carried> Supposed;
     collectCarried(M.graph(), Refuted, Supposed);
     if (Supposed.empty())
-      return;
+      break;
     llvm::DenseMap<Value *, std::optional<TensorType>> Before;
     auto Remember = [&](Value *V) { Before.try_emplace(V, V->type()); };
     M.graph().walk([&](Node &N) {
@@ -87,4 +132,10 @@ void deepshare::onnx::inferLoopShapes(Model &M, llvm::function_ref<llvm::Error()
     for (auto &[V, Type] : Before)
       V->setType(std::move(Type));
   }
+  llvm::Error Failed = llvm::Error::success();
+  M.graph().walk([&](Node &N) {
+    if (!Failed && isLoop(N))
+      Failed = checkLoop(N);
+  });
+  return Failed;
 }

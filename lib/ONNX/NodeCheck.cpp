@@ -127,7 +127,12 @@ private:
 };
 } // namespace
 
+/// ONNX's own checker allows as many.
+static constexpr size_t MostFunctions = 10'000;
+
 llvm::Error deepshare::onnx::checkNodes(Model &M) {
+  if (M.functions().size() > MostFunctions)
+    return makeError(fmt::format("expected at most {} functions, got {}", MostFunctions, M.functions().size()));
   auto CheckGraph = [](Graph &G, int64_t Opset) {
     llvm::Error Failed = llvm::Error::success();
     G.walk([&](Node &N) {

@@ -21,8 +21,11 @@ llvm::Expected<AtomicFile> AtomicFile::create(llvm::StringRef Path) {
   AtomicFile File;
   File.Path = Path.str();
   llvm::SmallString<128> Target;
-  if (fs::is_symlink_file(Path) && !fs::real_path(Path, Target))
+  if (fs::is_symlink_file(Path)) {
+    if (fs::real_path(Path, Target))
+      return failToWrite(Path, "it is a link to nothing");
     File.Path = Target.str().str();
+  }
   fs::file_status Status;
   bool Exists = !fs::status(File.Path, Status) && fs::exists(Status);
   if (Exists && fs::is_directory(Status))
@@ -37,6 +40,11 @@ llvm::Expected<AtomicFile> AtomicFile::create(llvm::StringRef Path) {
   llvm::Expected<fs::TempFile> Temp = fs::TempFile::create(File.Path + ".%%%%%%.tmp", fs::all_read | fs::all_write);
   if (!Temp)
     return failToWrite(File.Path, llvm::toString(Temp.takeError()));
+  // What only its owner may read stays so.
+  if (Exists && fs::setPermissions(Temp->FD, Status.permissions())) {
+    llvm::consumeError(Temp->discard());
+    return failToWrite(File.Path, "cannot give it the permissions of the file that is there");
+  }
   File.Stream = std::make_unique<llvm::raw_fd_ostream>(Temp->FD, /*shouldClose=*/false);
   File.Temp.emplace(std::move(*Temp));
   return File;
@@ -69,14 +77,35 @@ llvm::Error AtomicFile::publish() {
   return E ? failToWrite(Path, llvm::toString(std::move(E))) : llvm::Error::success();
 }
 
-llvm::Error deepshare::writeFile(llvm::StringRef Path, llvm::function_ref<void(llvm::raw_ostream &)> Write) {
+llvm::Error OutputFiles::write(llvm::StringRef Path, llvm::function_ref<void(llvm::raw_ostream &)> Write) {
+  if (Path == "-") {
+    Write(llvm::outs());
+    llvm::outs().flush();
+    return llvm::Error::success();
+  }
   llvm::Expected<AtomicFile> File = AtomicFile::create(Path);
   if (!File)
     return File.takeError();
   Write(File->stream());
   if (llvm::Error E = File->finish())
     return E;
-  return File->publish();
+  add(std::move(*File));
+  return llvm::Error::success();
+}
+
+llvm::Error OutputFiles::publish() {
+  for (AtomicFile &File : Files)
+    if (llvm::Error E = File.publish())
+      return E;
+  Files.clear();
+  return llvm::Error::success();
+}
+
+llvm::Error deepshare::writeFile(llvm::StringRef Path, llvm::function_ref<void(llvm::raw_ostream &)> Write) {
+  OutputFiles File;
+  if (llvm::Error E = File.write(Path, Write))
+    return E;
+  return File.publish();
 }
 
 llvm::Error deepshare::checkWritable(llvm::StringRef Path) {

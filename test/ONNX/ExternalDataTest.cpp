@@ -120,3 +120,25 @@ TEST_F(ExternalDataTest, FilesThatAreNone) {
   set("location", "");
   EXPECT_EQ(message(), "test.onnx: tensor 'W': its external data has no usable location");
 }
+
+TEST_F(ExternalDataTest, WritesOverNoTensorsOfAnotherModel) {
+  set("location", "out.onnx.data");
+  set("offset", "0");
+  Folder.write("out.onnx.data", std::string(8000, 'w'));
+  Folder.write("in.onnx", Proto.SerializeAsString());
+  std::unique_ptr<Model> M = llvm::cantFail(readModel(Folder.file("in.onnx")));
+  EXPECT_EQ(M->files().Path, Folder.file("in.onnx"));
+  std::string Kept = "tensors of '" + Folder.file("in.onnx") + "' are there";
+  EXPECT_EQ(messageOf(writeModel(*M, Folder.file("out.onnx"))),
+            "cannot write '" + Folder.file("out.onnx.data") + "': " + Kept);
+  EXPECT_EQ(messageOf(writeModel(*M->clone(), Folder.file("out.onnx.data"))),
+            "cannot write '" + Folder.file("out.onnx.data") + "': " + Kept);
+  EXPECT_THAT(Folder.list(), UnorderedElementsAre("w.bin", "in.onnx", "out.onnx.data"));
+  // A model may be written over itself.
+  ASSERT_EQ(messageOf(writeModel(*M, Folder.file("in.onnx"))), "");
+  EXPECT_THAT(Folder.list(), UnorderedElementsAre("w.bin", "in.onnx", "in.onnx.data", "out.onnx.data"));
+  std::unique_ptr<Model> Again = llvm::cantFail(readModel(Folder.file("in.onnx")));
+  ASSERT_EQ(messageOf(writeModel(*Again, Folder.file("in.onnx"))), "");
+  EXPECT_EQ(llvm::cantFail(readModel(Folder.file("in.onnx")))->graph().initializers()[0]->constant()->bytes().size(),
+            8000u);
+}

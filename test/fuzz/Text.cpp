@@ -18,8 +18,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *Data, size_t Size) {
     return 0;
   requireSuccess(verify(**M), "the importer made no graph");
   llvm::Expected<std::string> Printed = printModelText(**M);
-  if (!refused(Printed.takeError()))
-    refused(parseModelText(*Printed, "printed").takeError());
+  requireSuccess(Printed.takeError(), "what parses does not print");
+  // ONNX's printer writes some names and attributes in ways that its parser does not read.
+  refused(parseModelText(*Printed, "printed").takeError());
   refused(inferShapes(**M));
   return 0;
 }

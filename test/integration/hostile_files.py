@@ -41,8 +41,8 @@ def limit():
         resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 
 
-def run(name, file, command, may_pass=False, output=None):
-    """Runs a tool on a file and checks what is promised of it."""
+def run(name, file, command, may_pass=False, output=None, says=""):
+    """Runs a tool on a file and checks what is promised of it; an error must say `says`."""
     global runs
     runs += 1
     environment = dict(os.environ, OMP_NUM_THREADS="1")
@@ -62,6 +62,8 @@ def run(name, file, command, may_pass=False, output=None):
             problems.append("expected one line that starts with the tool's name")
         if str(file) not in said:
             problems.append("the file is not named")
+        if says not in said:
+            problems.append(f"it does not say '{says}'")
         if output and pathlib.Path(output).exists():
             problems.append("an output was written")
     if seconds > SECONDS:
@@ -110,6 +112,27 @@ def calls(count, last):
         made.append(helper.make_function("d", f"F{i}", ["x"], ["y"], nodes,
                                          [helper.make_opsetid("", 17), helper.make_opsetid("d", 1)]))
     return model([helper.make_node("F0", ["x"], ["y"], domain="d")], functions=made)
+
+
+def called(count):
+    """As many functions, called one after another."""
+    nodes = [helper.make_node(f"F{i}", [f"x{i}"], [f"x{i + 1}"], domain="d") for i in range(count)]
+    nodes[0].input[0], nodes[-1].output[0] = "x", "y"
+    inside, opsets = [helper.make_node("Relu", ["a"], ["b"])], [helper.make_opsetid("", 17)]
+    functions = [helper.make_function("d", f"F{i}", ["a"], ["b"], inside, opsets) for i in range(count)]
+    return model(nodes, functions=functions)
+
+
+def endless(start, *constants):
+    """A Loop without a number of trips, whose condition stays true, that carries a value."""
+    value = helper.make_tensor_value_info
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Neg", ["v"], ["w"])], "body",
+        [value("trip", TensorProto.INT64, []), value("go", TensorProto.BOOL, []), value("v", TensorProto.FLOAT, None)],
+        [value("on", TensorProto.BOOL, []), value("w", TensorProto.FLOAT, None)])
+    nodes = [helper.make_node("Loop", ["", "true", start], ["last"], body=body),
+             helper.make_node("Identity", ["last"], ["same"]), helper.make_node("Add", ["x", "same"], ["y"])]
+    return model(nodes, initializers=[helper.make_tensor("true", TensorProto.BOOL, [], [True]), *constants])
 
 
 def nested(depth):
@@ -194,6 +217,10 @@ def odd_models():
                                     initializers=[helper.make_tensor("k", TensorProto.FLOAT, [2], [1e6, 1e6])])
     yield "pool-overflows", model([node("AveragePool", ["x"], ["y"], kernel_shape=[1 << 62], pads=[1 << 62, 1 << 62])],
                                   shape=(1, 2, 4))
+    yield "loop-without-end", endless("x")
+    yield "fold-loop-without-end", endless("k", helper.make_tensor("k", TensorProto.FLOAT, [1], [1]))
+    yield "wide", model([node("Neg", ["x"], [f"n{i}"]) for i in range(200_000)] + [node("Relu", ["x"], ["y"])])
+    yield "many-functions", called(30_000)
     yield "gate-of-terabytes", relu(shape=(1, HUGE))
     yield "gate-of-everything", relu(shape=(1, 1 << 62, 1 << 62, 8))
 
@@ -215,6 +242,15 @@ def check_models(folder, x):
         # To sum over a terabyte of one number takes no memory, but as long as it takes.
         if name != "fold-expand":
             run(name, path, ["ds-run", path, "--input", f"x={x}"], may_pass=True)
+    for name in ("loop-without-end", "fold-loop-without-end"):
+        path = folder / f"{name}.onnx"
+        run(name, path, ["ds-run", path, "--input", f"x={x}"], says="trips")
+        run(name, path, ["ds-opt", path, "--passes=eliminate-identity", "--verify"], may_pass=True)
+    # Copied whole, as no pass that takes dead nodes away comes first.
+    path, out = folder / "wide.onnx", folder / "odd-out.onnx"
+    run("wide", path, ["ds-opt", path, "--passes=infer-shapes", "--verify", "-o", out], may_pass=True)
+    for command in (["ds-opt", "/dev/zero", "--count"], ["ds-run", "/dev/zero", "--input", f"x={x}"]):
+        run("endless-device", "/dev/zero", command, says="it is a device")
     for depth in (60, 3000):
         path = folder / f"nested-{depth}.onnxtxt"
         path.write_text(nested(depth))
@@ -279,6 +315,7 @@ def image_sets(folder):
     (folder / "loop").mkdir()
     (folder / "loop" / "class").symlink_to(".")
     yield "folder-loop", folder / "loop"
+    yield "endless-device", pathlib.Path("/dev/zero")
 
 
 def check_data(folder):

@@ -267,3 +267,54 @@ TEST(ValidationTest, SharedGatesThatAreNotThePlans) {
                 HasSubstr("pass 'share-gates': changed what the model computes: output 'y' changed"));
   }
 }
+
+TEST(ValidationTest, SlackHidesNoChangeBehindAMask) {
+  // Rounding of the masked logits is larger than every output.
+  constexpr llvm::StringLiteral Masked = R"(
+    <ir_version: 8, opset_import: ["" : 17]>
+    g (float[N,4] x) => (float[N,4] y) <float[4] mask = {0, 0, 0, -3e38}, float[1] one = {1}, float[4] v = {1, 2, 3, 4}> {
+      scaled = Mul(x, one)
+      logits = Add(scaled, mask)
+      p = Softmax(logits)
+      y = Mul(p, v)
+    })";
+  std::string Message = validate(*parse(Masked), PassEffect::Reassociates, [](Graph &G) {
+    find(G, "y").input(1)->setInitializer(Tensor::of<float>({4}, {1, 2, 30, 4}));
+  });
+  EXPECT_THAT(Message, HasSubstr("output 'y' changed: expected "));
+}
+
+TEST(ValidationTest, AModelThatCannotBeRunAnyMoreIsAnError) {
+  std::string Message = validate(*parse(Net), PassEffect::Exact, [](Graph &G) {
+    Node &Relu = find(G, "b");
+    Value *Unknown = G.insert(Graph::iteratorTo(&Relu), "Frobnicate", {Relu.input(0)}, "unknown");
+    Relu.output()->replaceAllUsesWith(Unknown);
+    G.erase(&Relu);
+  });
+  EXPECT_THAT(Message, HasSubstr("the model before it can be run, this one cannot: node 'unknown' (Frobnicate)"));
+}
+
+TEST(ValidationTest, OutputsKeepTheirNames) {
+  std::string Message = validate(*parse(Net), PassEffect::Exact, [](Graph &G) { G.outputs()[0]->setName("z"); });
+  EXPECT_THAT(Message, HasSubstr("output 'y' is called 'z' now"));
+}
+
+TEST(ValidationTest, RoundingDoesNotMoveSizes) {
+  // The sizes are rounding away from 8 and 8.
+  std::unique_ptr<Model> M = parse(R"(
+    <ir_version: 8, opset_import: ["" : 17]>
+    g (float[N,1,4,4] x) => (float[N,1,8,8] y)
+    <float[4] twice = {1, 1, 1.9999999, 1.9999999}, float[4] ones = {1, 1, 1, 1}, float[1,1,1,1] low = {1e-3}> {
+      a = Add(x, low)
+      b = Sub(a, low)
+      scales = Mul(twice, ones)
+      y = Resize <mode = "nearest"> (b, , scales)
+    })");
+  EXPECT_EQ(validate(*M, PassEffect::Reassociates,
+                     [](Graph &G) {
+                       Node &Sub = find(G, "b");
+                       Value *Same = G.insert(Graph::iteratorTo(&Sub), "Identity", {G.inputs()[0]}, "same");
+                       Sub.output()->replaceAllUsesWith(Same);
+                     }),
+            "fine");
+}

@@ -92,6 +92,8 @@ def collect():
 def difference(expected: list, got) -> str:
     if got is None:
         return "ONNX Runtime cannot run it any more"
+    if len(expected) != len(got):
+        return f"expected {len(expected)} outputs, got {len(got)}"
     for index, (e, g) in enumerate(zip(expected, got)):
         if not isinstance(e, np.ndarray):
             if repr(e) != repr(g):

@@ -124,8 +124,8 @@ def plan_model(model: onnx.ModelProto, plan: dict, compared: dict) -> onnx.Model
 
 
 def with_margins(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with the differences that its comparisons look at as further outputs ("margin:..."), and for those of sums
-    the sum ("sum:...") and its first operand ("operand:..."), the next output."""
+    """The model with the differences that its comparisons look at as further outputs ("margin:..."), and for each side
+    that is a sum the sum ("sum:...") and its first operand ("operand:...")."""
     shown = onnx.ModelProto()
     shown.CopyFrom(model)
     graph = shown.graph
@@ -139,10 +139,12 @@ def with_margins(model: onnx.ModelProto) -> onnx.ModelProto:
         elif node.op_type not in COMPARISONS:
             continue
         shows = [("Sub", sides, f"margin:{index}")]
-        while (source := producers.get(sides[0])) and source.op_type == "Gather":
-            sides = source.input
-        if source and source.op_type in ("Add", "Sub"):
-            shows += [("Identity", source.output, f"sum:{index}"), ("Identity", source.input[:1], f"operand:{index}")]
+        for place, side in enumerate(sides):
+            while (source := producers.get(side)) and source.op_type == "Gather":
+                side = source.input[0]
+            if source and source.op_type in ("Add", "Sub"):
+                shows += [("Identity", source.output, f"sum:{index}:{place}"),
+                          ("Identity", source.input[:1], f"operand:{index}:{place}")]
         for operator, inputs, name in shows:
             graph.node.append(helper.make_node(operator, inputs, [name]))
             graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
@@ -167,6 +169,8 @@ def too_close(names: list, values: list) -> bool:
 def difference(expected: list, got) -> str:
     if got is None:
         return "cannot be run"
+    if len(expected) != len(got):
+        return f"expected {len(expected)} outputs, got {len(got)}"
     for index, (e, g) in enumerate(zip(expected, got)):
         if e.dtype != g.dtype or e.shape != g.shape:
             return f"output {index}: expected {e.dtype}{list(e.shape)}, got {g.dtype}{list(g.shape)}"

@@ -17,17 +17,12 @@ import tempfile
 import numpy
 import onnx
 import onnx.parser
-import onnxruntime
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from ort import session
 
 SEED = 0
 DYNAMIC_SIZES = (1, 3)
-
-
-def session(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 def random_inputs(model: onnx.ModelProto, dynamic: int) -> dict[str, numpy.ndarray]:
@@ -70,11 +65,13 @@ def check(ds_opt: str, path: pathlib.Path, text: str, tolerance: str) -> str:
             return run.stderr.strip()
         before, after = onnx.parser.parse_model(text), onnx.load(output)
     onnx.checker.check_model(after)
-    sessions = session(before), session(after)
+    sessions = [session(model.SerializeToString()) for model in (before, after)]
     for dynamic in DYNAMIC_SIZES:
         inputs = random_inputs(before, dynamic)
-        results = [s.run(None, inputs) for s in sessions]
-        for value, expected, got in zip(before.graph.output, *results):
+        wanted, given = (s.run(None, inputs) for s in sessions)
+        if len(wanted) != len(given):
+            return f"expected {len(wanted)} outputs, got {len(given)}"
+        for value, expected, got in zip(before.graph.output, wanted, given):
             if problem := difference(expected, got, tolerance):
                 return f"output '{value.name}', dynamic size {dynamic}: {problem}"
     return ""

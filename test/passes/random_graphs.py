@@ -114,11 +114,26 @@ class Builder:
         operator = self.pick(["MaxPool", "MaxPool", "AveragePool"])
         kernel = [self.pick([k for k in (1, 2, 3) if k <= size]) for size in spatial]
         stride = self.pick([1, 2])
-        pads = [self.pick([0, 1]) if k == 3 else 0 for k in kernel]
-        attributes = {"kernel_shape": kernel, "strides": [stride] * len(spatial), "pads": pads * 2}
+        attributes = {"kernel_shape": kernel, "strides": [stride] * len(spatial)}
         if operator == "AveragePool" and self.chance(0.5):
             attributes["count_include_pad"] = 1
-        result = [(size + 2 * pad - k) // stride + 1 for size, pad, k in zip(spatial, pads, kernel)]
+        # Where strides leave elements out, ONNX Runtime refuses SAME_*, and ONNX's shape inference counts a window that
+        # ceil_mode would start past the end.
+        overlaps = stride <= min(kernel)
+        padding = self.pick(["NOTSET"] * 4 + ["VALID"] + ["SAME_UPPER", "SAME_LOWER"] * overlaps)
+        ceil = overlaps and self.chance(0.3)
+        if ceil:
+            attributes["ceil_mode"] = 1
+        pads = [self.pick([0, 1]) if k == 3 and padding == "NOTSET" else 0 for k in kernel]
+        if padding == "NOTSET":
+            attributes["pads"] = pads * 2
+        else:
+            attributes["auto_pad"] = padding
+        if padding.startswith("SAME"):
+            result = [-(-size // stride) for size in spatial]
+        else:
+            more = stride - 1 if ceil else 0
+            result = [(size + 2 * pad - k + more) // stride + 1 for size, pad, k in zip(spatial, pads, kernel)]
         return self.emit(operator, [x], (channels, *result), **attributes)
 
     # --- gates ------------------------------------------------------------------------------------------------------

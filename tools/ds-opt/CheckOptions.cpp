@@ -142,8 +142,8 @@ Error deepshare::checkOptions(const DriverOptions &Options) {
     for (StringRef Flag : {"mean", "std", "calibrate-count", "memory", "repair"})
       if (Options.Given.contains(Flag))
         return makeError("--" + Flag + " does nothing without --calibrate");
-    if (Asked == ApplyJob && Options.Given.contains("seed"))
-      return makeError("--seed does nothing with --plan, unless --calibrate is there to repair");
+    if (Asked == ApplyJob && Options.Given.contains("seed") && !Options.Verify)
+      return makeError("--seed does nothing with --plan, unless --calibrate is there to repair, or --verify");
   }
   if (Options.Images == RandomImages)
     for (StringRef Flag : {"mean", "std"})

@@ -88,7 +88,7 @@ static const Target *importerOf(const DriverOptions &Options) {
   return T && !T->Operators.empty() ? T : nullptr;
 }
 
-/// Reads the model, with the images and in the opset that its job needs.
+/// Reads the model, with the images that its job needs.
 static llvm::Expected<std::unique_ptr<Model>> readInput(const DriverOptions &Options, PassContext &Context,
                                                         std::unique_ptr<ImageSet> &Images, llvm::raw_ostream &Log) {
   llvm::Expected<std::unique_ptr<Model>> M = readModel(Options.Input);
@@ -104,8 +104,6 @@ static llvm::Expected<std::unique_ptr<Model>> readInput(const DriverOptions &Opt
                     Options.inputName(), Options.Target, Earlier));
   if (llvm::Error E = giveImages(Options, **M, Context, Images, Log))
     return E;
-  if (llvm::Error E = fitOpset(Options, *M, Log))
-    return E;
   return M;
 }
 
@@ -115,14 +113,16 @@ static llvm::Error observeAlong(const DriverOptions &Options, Pipeline &Passes, 
   llvm::Expected<std::unique_ptr<Model>> M = readInput(Options, Context, Images, llvm::nulls());
   if (!M)
     return M.takeError();
+  if (llvm::Error E = fitOpset(Options, *M, {}, llvm::nulls()))
+    return E;
   Passes.endAfter("observe-gates");
   if (llvm::Expected<bool> Changed = Passes.run(**M, Context); !Changed)
     return makeError(inputNames(Options) + ": " + llvm::toString(Changed.takeError()));
   return llvm::Error::success();
 }
 
-static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Model &M, PassContext &Context,
-                             llvm::raw_ostream &Log) {
+static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, std::unique_ptr<Model> &M,
+                             PassContext &Context, llvm::raw_ostream &Log) {
   ProgressBar Progress;
   Context.Progress = [&](llvm::StringRef Task, uint64_t Done, uint64_t Total) { Progress.update(Task, Done, Total); };
   PipelineOptions RunOptions;
@@ -142,18 +142,21 @@ static llvm::Error runPasses(const DriverOptions &Options, Pipeline &Passes, Mod
       else
         Log << "ds-opt: note: reproduce with: " << reproduction(Options, Stage) << '\n';
     };
-  if (llvm::Expected<bool> Changed = Passes.run(M, Context, RunOptions); !Changed)
+  if (llvm::Error E = fitOpset(Options, M, RunOptions, Log))
+    return E;
+  if (llvm::Expected<bool> Changed = Passes.run(*M, Context, RunOptions); !Changed)
     return makeError(inputNames(Options) + ": " + llvm::toString(Changed.takeError()));
   if (Options.Verify)
     printSummary(Checked.summary(), Log);
   // Never hand a broken model on, whether --verify-each was given or not.
-  return verify(M);
+  return verify(*M);
 }
 
-static llvm::Error writeResult(const DriverOptions &Options, const Model &M, llvm::raw_ostream &Out) {
+static llvm::Error writeResult(const DriverOptions &Options, const Model &M, OutputFiles &Files,
+                               llvm::raw_ostream &Out) {
   bool ToStandardOutput = Options.Output == "-" || (Options.Output.empty() && !Options.Count && !isMainJob(Options));
   if (!ToStandardOutput)
-    return Options.Output.empty() ? llvm::Error::success() : writeModel(M, Options.Output);
+    return Options.Output.empty() ? llvm::Error::success() : writeModel(M, Options.Output, Files);
   llvm::Expected<std::string> Text = printModelText(M);
   if (!Text)
     return Text.takeError();
@@ -165,16 +168,21 @@ static llvm::Error writeResult(const DriverOptions &Options, const Model &M, llv
 /// model itself, counts its canonical form, in which that is folded.
 static llvm::Error printCount(const DriverOptions &Options, Model &M, llvm::raw_ostream &Out) {
   llvm::Error Failed = printGateTable(M, Out);
-  if (!Failed || jobOf(Options) != CopyJob || !Options.Output.empty())
-    return Failed;
+  auto Fail = [&](llvm::Error E) { return makeError(inputNames(Options) + ": " + llvm::toString(std::move(E))); };
+  if (!Failed)
+    return llvm::Error::success();
+  if (jobOf(Options) != CopyJob || !Options.Output.empty())
+    return Fail(std::move(Failed));
   llvm::consumeError(std::move(Failed));
   llvm::Expected<Pipeline> Folding = Pipeline::parse("canonicalize");
   if (!Folding)
     return Folding.takeError();
   PassContext Context;
   if (llvm::Expected<bool> Changed = Folding->run(M, Context, {}); !Changed)
-    return makeError(inputNames(Options) + ": " + llvm::toString(Changed.takeError()));
-  return printGateTable(M, Out);
+    return Fail(Changed.takeError());
+  if (llvm::Error E = printGateTable(M, Out))
+    return Fail(std::move(E));
+  return llvm::Error::success();
 }
 
 llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream &Out, llvm::raw_ostream &Log) {
@@ -211,7 +219,7 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
   if (!M)
     return M.takeError();
   if (Passes)
-    if (llvm::Error E = runPasses(Options, *Passes, **M, Context, Log))
+    if (llvm::Error E = runPasses(Options, *Passes, *M, Context, Log))
       return E;
   if (const Target *T = importerOf(Options))
     setMetadata(**M, TargetKey, T->Name);
@@ -224,7 +232,10 @@ llvm::Error deepshare::runDriver(const DriverOptions &Options, llvm::raw_ostream
   if (Options.Count)
     if (llvm::Error E = printCount(Options, **M, Out))
       return E;
-  if (llvm::Error E = writeResult(Options, **M, Out))
+  OutputFiles Files;
+  if (llvm::Error E = writeResult(Options, **M, Files, Out))
     return E;
-  return writeReports(Options, **M, Context, Out, Log);
+  if (llvm::Error E = writeReports(Options, **M, Context, Files, Out, Log))
+    return E;
+  return Files.publish();
 }

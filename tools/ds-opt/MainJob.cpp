@@ -13,9 +13,7 @@
 #include "deepshare/Cost/CostReport.h"
 #include "deepshare/Data/Random.h"
 #include "deepshare/Exec/ImageInputs.h"
-#include "deepshare/Support/AtomicFile.h"
 #include "deepshare/Support/Error.h"
-#include "deepshare/Support/TextFile.h"
 #include "deepshare/passes/Target.h"
 
 #include "llvm/ADT/SmallString.h"
@@ -181,11 +179,14 @@ llvm::Error deepshare::giveImages(const DriverOptions &Options, const Model &M, 
 }
 
 llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, const PassContext &Context,
-                                    llvm::raw_ostream &Out, llvm::raw_ostream &Log) {
+                                    OutputFiles &Files, llvm::raw_ostream &Out, llvm::raw_ostream &Log) {
+  auto Write = [&](llvm::StringRef Path, const std::string &Text) {
+    return Files.write(Path, [&](llvm::raw_ostream &OS) { OS << Text; });
+  };
   if (!Context.Plan)
     return llvm::Error::success();
   if (std::string PlanPath = planPath(Options); !PlanPath.empty())
-    if (llvm::Error E = writeSharePlan(*Context.Plan, PlanPath))
+    if (llvm::Error E = Write(PlanPath, printSharePlan(*Context.Plan)))
       return E;
   if (!Context.Original && Options.Remarks.empty())
     return llvm::Error::success();
@@ -196,7 +197,7 @@ llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, cons
   if (Options.Remarks == "-")
     Log << planRemarks(*Sites, *Context.Plan, Context.Outcomes);
   else if (!Options.Remarks.empty())
-    if (llvm::Error E = writeTextFile(Options.Remarks, planRemarks(*Sites, *Context.Plan, Context.Outcomes)))
+    if (llvm::Error E = Write(Options.Remarks, planRemarks(*Sites, *Context.Plan, Context.Outcomes)))
       return E;
   if (!Context.Original)
     return llvm::Error::success();
@@ -207,5 +208,5 @@ llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, cons
   std::string ReportPath = reportPath(Options);
   if (ReportPath.empty())
     return llvm::Error::success();
-  return writeTextFile(ReportPath, costReportJson(Report));
+  return Write(ReportPath, costReportJson(Report));
 }

@@ -9,6 +9,7 @@
 
 #include "Options.h"
 
+#include "deepshare/Support/AtomicFile.h"
 #include "deepshare/passes/Pass.h"
 
 #include "llvm/Support/raw_ostream.h"
@@ -38,9 +39,9 @@ llvm::Error giveImages(const DriverOptions &Options, const Model &M, PassContext
                        std::unique_ptr<ImageSet> &Images, llvm::raw_ostream &Log);
 
 /// Writes the plan (--save-plan), the report (--report) and the remarks (--remarks), where a run of passes on \p M left
-/// something to write. Prints the report's table to \p Out, and remarks without a file to \p Log.
-llvm::Error writeReports(const DriverOptions &Options, Model &M, const PassContext &Context, llvm::raw_ostream &Out,
-                         llvm::raw_ostream &Log);
+/// something to write, as \p Files. Prints the report's table to \p Out, and remarks without a file to \p Log.
+llvm::Error writeReports(const DriverOptions &Options, Model &M, const PassContext &Context, OutputFiles &Files,
+                         llvm::raw_ostream &Out, llvm::raw_ostream &Log);
 
 } // namespace deepshare
 

@@ -9,7 +9,6 @@
 #include "deepshare/IR/ShareOps.h"
 #include "deepshare/ONNX/ONNX.h"
 #include "deepshare/Support/Error.h"
-#include "deepshare/passes/Pass.h"
 #include "deepshare/passes/Target.h"
 
 #include <fmt/format.h>
@@ -24,7 +23,8 @@ static int64_t wantedOpset(const Model &M, const Target *T) {
   return T && T->NewestOpset && Opset > T->NewestOpset ? T->NewestOpset : Opset;
 }
 
-llvm::Error deepshare::fitOpset(const DriverOptions &Options, std::unique_ptr<Model> &M, llvm::raw_ostream &Log) {
+llvm::Error deepshare::fitOpset(const DriverOptions &Options, std::unique_ptr<Model> &M,
+                                const PipelineOptions &RunOptions, llvm::raw_ostream &Log) {
   Job Asked = jobOf(Options);
   if (!(Asked & (PlanJob | ApplyJob | SweepJob | TargetJob)))
     return llvm::Error::success();
@@ -39,11 +39,15 @@ llvm::Error deepshare::fitOpset(const DriverOptions &Options, std::unique_ptr<Mo
   if (!Inline)
     return Inline.takeError();
   PassContext Context;
-  if (llvm::Expected<bool> Changed = Inline->run(*M, Context); !Changed)
+  if (llvm::Expected<bool> Changed = Inline->run(*M, Context, RunOptions); !Changed)
     return Fail(Changed.takeError());
   llvm::Expected<std::unique_ptr<Model>> Converted = convertOpset(*M, Wanted);
   if (!Converted)
     return Fail(Converted.takeError());
+  if (RunOptions.Validate)
+    if (llvm::Error E = RunOptions.Validate({"convert", PassEffect::Reassociates, *M, **Converted, Context}))
+      return Fail(
+          makeError(fmt::format("the conversion from opset {} to {} {}", Opset, Wanted, llvm::toString(std::move(E)))));
   M = std::move(*Converted);
   Log << fmt::format("ds-opt: note: {}: converted from opset {} to {}, {}\n", Options.inputName(), Opset, Wanted,
                      Wanted > Opset ? "which the share operators need" : "the newest that the target knows");

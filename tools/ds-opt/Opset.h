@@ -10,6 +10,7 @@
 #include "Options.h"
 
 #include "deepshare/IR/Model.h"
+#include "deepshare/passes/Pass.h"
 
 #include "llvm/Support/Error.h"
 #include "llvm/Support/raw_ostream.h"
@@ -19,9 +20,10 @@
 namespace deepshare {
 
 /// For a job that plans, applies a plan or legalises: converts \p M if its opset is older than the share operators need
-/// or newer than the target's importer knows, and notes that in \p Log. Models of other jobs stay as they are. The
-/// error names the file.
-llvm::Error fitOpset(const DriverOptions &Options, std::unique_ptr<Model> &M, llvm::raw_ostream &Log);
+/// or newer than the target's importer knows, and notes that in \p Log. Models of other jobs stay as they are. \p
+/// RunOptions: the conversion is validated as a pass that re-associates. The error names the file.
+llvm::Error fitOpset(const DriverOptions &Options, std::unique_ptr<Model> &M, const PipelineOptions &RunOptions,
+                     llvm::raw_ostream &Log);
 
 } // namespace deepshare
 

@@ -199,6 +199,8 @@ private:
   std::string Name;
   std::string Unmodelled;
   llvm::SmallVector<Value *, 4> Inputs;
+  // Where the uses that these are stand among those of the values, so that a use is taken away in one step.
+  llvm::SmallVector<unsigned, 4> UsePlaces;
   llvm::SmallVector<std::unique_ptr<Value>, 1> Outputs;
   std::vector<Attribute> Attributes;
   Graph *Parent = nullptr;

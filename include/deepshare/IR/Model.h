@@ -41,6 +41,13 @@ struct Function {
   std::string Unmodelled;
 };
 
+/// The files that a model was read from; empty if it was not.
+struct ModelFiles {
+  std::string Path;
+  /// Files beside it that hold tensors.
+  std::vector<std::string> Data;
+};
+
 /// A whole model.
 class Model {
 public:
@@ -72,6 +79,10 @@ public:
   /// Takes the name \p Taken, so that uniqueName never returns it.
   void reserveName(llvm::StringRef Taken);
 
+  /// Where the model came from, so that writing it does not destroy what other files name.
+  const ModelFiles &files() const { return Files; }
+  void setFiles(ModelFiles NewFiles) { Files = std::move(NewFiles); }
+
   /// A deep copy; tensors are shared, since they never change.
   std::unique_ptr<Model> clone() const;
 
@@ -88,6 +99,7 @@ private:
   std::unique_ptr<Graph> Main;
   int64_t IRVersion = 0;
   std::string Unmodelled;
+  ModelFiles Files;
 };
 
 } // namespace deepshare

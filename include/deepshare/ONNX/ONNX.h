@@ -17,6 +17,8 @@
 
 namespace deepshare {
 
+class OutputFiles;
+
 /// Reads a model: binary (`.onnx`) or ONNX text (`.onnxtxt`, `.onnxtext`; "-" reads text or binary from standard
 /// input). Tensors are views of the memory-mapped file, or of the external data files beside it. What the IR does not
 /// model is kept as bytes and written back by writeModel. Accepts IR version 3 or later, and any opset: what needs to
@@ -33,9 +35,13 @@ llvm::Expected<std::unique_ptr<Model>> parseModelText(llvm::StringRef Text, llvm
 
 /// Writes a model: ONNX text if \p Path ends in .onnxtxt or .onnxtext or is "-", else binary. The file is written
 /// beside \p Path and renamed, so that an error leaves an existing file whole. A model that had external data, or that
-/// would pass protobuf's 2 GiB, gets its larger tensors in `<Path>.data`. A domain that nodes use needs an opset
-/// import: Model::addOpset is the caller's to call.
+/// would pass protobuf's 2 GiB, gets its larger tensors in `<Path>.data`; an error if that holds tensors of the file
+/// that M was read from, unless this is Path. A domain that nodes use needs an opset import: Model::addOpset is the
+/// caller's to call.
 llvm::Error writeModel(const Model &M, llvm::StringRef Path);
+
+/// The same, to appear with what else is in \p Files.
+llvm::Error writeModel(const Model &M, llvm::StringRef Path, OutputFiles &Files);
 
 /// Serialises a model to ONNX's binary format, all tensors inside; an untouched model gives back a message equal to
 /// the one that was read.

@@ -15,11 +15,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace deepshare {
 
 /// A file that is written beside its place and renamed: what was there stays whole until publish(). Dropped before
-/// that, it leaves no trace. A device or pipe (/dev/stdout) is written directly; a link stays a link.
+/// that, it leaves no trace. A device or pipe (/dev/stdout) is written directly; a link stays a link, and a file keeps
+/// its permissions.
 class AtomicFile {
 public:
   /// Opens a file beside \p Path.
@@ -41,7 +43,21 @@ private:
   std::unique_ptr<llvm::raw_fd_ostream> Stream;
 };
 
-/// Writes what \p Write puts on the stream to \p Path as an AtomicFile.
+/// Files that appear together: none is in its place before all are written.
+class OutputFiles {
+public:
+  /// Writes what \p Write puts on the stream; "-" is standard output, at once.
+  llvm::Error write(llvm::StringRef Path, llvm::function_ref<void(llvm::raw_ostream &)> Write);
+  /// Takes a file that is finished.
+  void add(AtomicFile File) { Files.push_back(std::move(File)); }
+  /// Puts all in their places, in the order that they came in.
+  llvm::Error publish();
+
+private:
+  std::vector<AtomicFile> Files;
+};
+
+/// Writes what \p Write puts on the stream to \p Path as the only one of OutputFiles.
 llvm::Error writeFile(llvm::StringRef Path, llvm::function_ref<void(llvm::raw_ostream &)> Write);
 
 /// An error unless a file could be created at \p Path now ("cannot write 'a/b': No such file or directory"). Leaves

@@ -9,10 +9,16 @@
 
 #include "llvm/ADT/StringRef.h"
 #include "llvm/Support/Error.h"
+#include "llvm/Support/MemoryBuffer.h"
 
+#include <memory>
 #include <string>
 
 namespace deepshare {
+
+/// Maps a file, or reads a pipe to its end. The error says why it cannot, without the name: of a device (/dev/zero) as
+/// well, which may have no end.
+llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> mapFile(llvm::StringRef Path);
 
 /// Reads a whole file ("-": standard input); the error names it.
 llvm::Expected<std::string> readTextFile(llvm::StringRef Path);

@@ -9,7 +9,8 @@
 //
 //   Exact           the same numbers (0 and -0 are one, NaN is NaN)
 //   Reassociates    |a - b| <= bound * the largest |a| of the output (reassociationBound), or what the output moves by
-//                   where every value of the model before moves within the bound; integers and booleans alike
+//                   where every value of the model before moves within the bound; integers and booleans alike. Where
+//                   it has to be more than 1 % of the output's largest magnitude, nothing is said of the change
 //   Shares          the same numbers as the plan's own definition gives on the model before (passes/PlanReference.h),
 //                   which shares no code with the rewriting; averages in place of MaxPools agree within the bound
 //   Refits          only that the outputs keep their types and shapes, and stay finite where they were
@@ -55,7 +56,7 @@ struct ValidationOptions {
 /// How many changes of a model were compared.
 struct ValidationSummary {
   unsigned Compared = 0;
-  /// Changes whose values lib/Exec cannot compute.
+  /// Changes whose values lib/Exec cannot compute, or of which rounding leaves too little to compare.
   unsigned Skipped = 0;
   /// Why the first of these could not be.
   std::string Reason;
@@ -71,8 +72,9 @@ public:
 
   /// Compares the models before and after \p Change. An error says which output differs by how much, and which node
   /// computes the first value, in topological order and by name, where both part. Success, but counted as skipped,
-  /// where the model before cannot be run: an operator that lib/Exec lacks, an input of strings, random inputs that do
-  /// not fit.
+  /// where the model before cannot be run (an operator that lib/Exec lacks, an input of strings, random inputs that do
+  /// not fit), or where rounding alone may change an output by more than 1 %, and it has changed by more. A model after
+  /// that cannot be run is an error.
   llvm::Error check(const PassChange &Change);
 
   const ValidationSummary &summary() const { return Summary; }
