@@ -194,6 +194,29 @@ Error SiteFinder::checkCount(const Node &N, double Count) const {
                    llvm::Twine(Trips) + " trips of the loops around it");
 }
 
+/// What an error says of where unknown sizes come from, for a node whose output has some: "; the first unknown ones are
+/// those of node 'c' (Conv)".
+std::string SiteFinder::originOfUnknown(const Node &N) const {
+  auto IsUnknown = [&](const Value *V) {
+    if (!V || V->isInitializer())
+      return false;
+    const TensorType *Type = typeOf(V);
+    return !Type || !Type->Dims || (Type->Dims->size() > 1 && !Type->isStatic(1));
+  };
+  const Node *First = &N;
+  while (true) {
+    auto Found = llvm::find_if(First->inputs(), IsUnknown);
+    if (Found == First->inputs().end() || (!(*Found)->producer() && (*Found)->parent() != &M.graph()))
+      break;
+    if (!(*Found)->producer())
+      return ("; those of input '" + (*Found)->name() + "' are not: export the model for images of one size").str();
+    First = (*Found)->producer();
+  }
+  if (First == &N)
+    return "";
+  return ("; the first unknown ones are those of node '" + First->displayName() + "' (" + First->opType() + ")").str();
+}
+
 Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, ElementCost PerElement) {
   Value *Output = N.output();
   const TensorType *Type = typeOf(Output);
@@ -201,8 +224,8 @@ Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, E
     Type = typeOf(Input);
   if (!Type || !Type->Dims || (Type->Dims->size() > 1 && !Type->isStatic(1)))
     return makeError("node '" + N.displayName() + "' (" + N.opType() + "): the shape of its output '" + Prefix +
-                     Output->name() + "' is " + (Type ? Type->str() : std::string("unknown")) +
-                     ", expected all sizes but the batch to be known");
+                     Output->name() + "' is " + (Type && Type->Dims ? Type->str() : std::string("unknown")) +
+                     ", expected all sizes but the batch to be known" + originOfUnknown(N));
   ArrayRef<Dim> Dims = *Type->Dims;
   if (!isPlausible(Dims))
     return makeError("node '" + N.displayName() + "' (" + N.opType() + "): the shape of its output '" + Prefix +

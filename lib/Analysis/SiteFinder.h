@@ -54,6 +54,7 @@ private:
   bool isSecretFloat(const Value *V) const;
   bool isBit(const Value *V) const { return Bits.contains(V); }
   llvm::Expected<uint64_t> reducedElements(Node &N);
+  std::string originOfUnknown(const Node &N) const;
   llvm::Error checkCount(const Node &N, double Count) const;
   llvm::Expected<GateSite *> addSite(Node &N, GateKind Kind, Value *Input, ElementCost PerElement);
   llvm::StringRef placeObstacle(const GateSite &Site) const;

@@ -366,7 +366,14 @@ llvm::Expected<std::unique_ptr<ImageSet>> data::openNpz(llvm::StringRef Path, co
   if (!Zip)
     return Zip.takeError();
   std::map<std::string, uint64_t> Arrays = Zip->arrays();
-  std::string Names = Arrays.empty() ? "none" : llvm::join(llvm::make_first_range(Arrays), ", ");
+  constexpr size_t MostNamed = 8;
+  std::vector<std::string> Named;
+  for (const auto &[Name, Index] : Arrays)
+    if (Named.size() < MostNamed)
+      Named.push_back(Name);
+  if (Arrays.size() > MostNamed)
+    Named.push_back(std::to_string(Arrays.size() - MostNamed) + " more");
+  std::string Names = Named.empty() ? "none" : llvm::join(Named, ", ");
   std::vector<std::string> Chosen = Parts.vec();
   if (Parts.size() < 2)
     Chosen = {Arrays.count("images") || Arrays.size() != 1 ? "images" : Arrays.begin()->first};

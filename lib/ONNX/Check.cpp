@@ -136,6 +136,9 @@ llvm::Error deepshare::inferShapes(Model &M) {
     return llvm::createStringError(
         fmt::format("expected ONNX operator set {} or later, got {}; convert the model with onnx.version_converter",
                     OldestOpset, Opset));
+  if (int64_t Newest = OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second; Opset > Newest)
+    return llvm::createStringError(
+        fmt::format("expected ONNX operator set {} or earlier, which are those that are known, got {}", Newest, Opset));
   if (llvm::Error E = inferTypes(M))
     return E;
   return inferLoopShapes(M, [&] { return inferTypes(M); });
