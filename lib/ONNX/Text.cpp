@@ -12,6 +12,9 @@
 #include "onnx/defs/parser.h"
 #include "onnx/defs/printer.h"
 
+#include "llvm/ADT/SmallVector.h"
+#include "llvm/ADT/StringExtras.h"
+
 #include <fmt/format.h>
 
 using namespace deepshare;
@@ -34,6 +37,13 @@ static bool nestsTooDeep(llvm::StringRef Text) {
   return false;
 }
 
+// ONNX's parser says where, what is there, and what it expected in three lines; an error is one.
+static std::string asOneLine(llvm::StringRef Message) {
+  llvm::SmallVector<llvm::StringRef> Lines;
+  Message.trim().split(Lines, '\n', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
+  return llvm::join(Lines, ", ");
+}
+
 llvm::Expected<std::string> deepshare::onnx::parseText(llvm::StringRef Text) {
   if (nestsTooDeep(Text))
     return llvm::createStringError(fmt::format("brackets are nested more than {} deep", MaxDepth));
@@ -42,7 +52,7 @@ llvm::Expected<std::string> deepshare::onnx::parseText(llvm::StringRef Text) {
     OnnxParser Parser(std::string_view(Text.data(), Text.size()));
     Common::Status Status = Parser.Parse(P);
     if (!Status.IsOK())
-      return llvm::createStringError(llvm::StringRef(Status.ErrorMessage()).trim());
+      return llvm::createStringError(asOneLine(Status.ErrorMessage()));
     if (!Parser.EndOfInput())
       return llvm::createStringError("there is more text after the end of the model");
   } catch (const std::exception &E) {

@@ -118,7 +118,7 @@ def main():
               f"{100 * problem['fraction']:g} % | {problem['loss']:.6f} | {bound:.6f}{mark} | {gap:.3f} | "
               f"{time.monotonic() - start:.1f} |", flush=True)
     print(f"\nlargest gap: {worst:.3f} %")
-    sys.exit(worst > 1)
+    sys.exit(bool(worst > 1))
 
 
 if __name__ == "__main__":

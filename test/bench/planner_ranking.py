@@ -49,7 +49,7 @@ def main():
         print(f"| {plan['strategy']} | {100 * plan['budget']:.1f} | {plan['loss']:.5f} | {plan['kl']:.4f} |")
     spearman = np.corrcoef(ranks([p["loss"] for p in plans]), ranks([p["kl"] for p in plans]))[0, 1]
     print(f"\nSpearman correlation of {len(plans)} plans: {spearman:.3f}")
-    sys.exit(spearman < 0.9)
+    sys.exit(bool(spearman < 0.9))
 
 
 if __name__ == "__main__":
