@@ -6,6 +6,8 @@
 
 #include "ExternalData.h"
 
+#include "deepshare/Support/TextFile.h"
+
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallString.h"
 #include "llvm/Support/FileSystem.h"
@@ -13,6 +15,7 @@
 
 #include <fmt/format.h>
 
+using namespace deepshare;
 using namespace deepshare::onnx;
 
 // ONNX asks for offsets that are multiples of the page size, so that readers can map single tensors.
@@ -45,11 +48,10 @@ llvm::Expected<std::shared_ptr<llvm::MemoryBuffer>> ExternalDataReader::open(llv
                                                Path.str().str(), RealFile.str().str()));
   if (!fs::is_regular_file(RealFile))
     return llvm::createStringError(fmt::format("external data '{}' is not a file", Path.str().str()));
-  llvm::ErrorOr<std::unique_ptr<llvm::MemoryBuffer>> Buffer =
-      llvm::MemoryBuffer::getFile(RealFile, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> Buffer = mapFile(RealFile);
   if (!Buffer)
     return llvm::createStringError(
-        fmt::format("cannot read external data '{}': {}", Path.str().str(), Buffer.getError().message()));
+        fmt::format("cannot read external data '{}': {}", Path.str().str(), llvm::toString(Buffer.takeError())));
   Known = {RealFile.str().str(), std::move(*Buffer)};
   return Known.Buffer;
 }

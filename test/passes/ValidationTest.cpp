@@ -44,6 +44,15 @@ static Node &find(Graph &G, llvm::StringRef Output) {
   llvm_unreachable("no such node");
 }
 
+/// Puts another operator in the place of the one node that makes \p Output, with the same first operand.
+static Value *replaceNode(Graph &G, llvm::StringRef Output, llvm::StringRef OpType, llvm::StringRef NewOutput) {
+  Node &Old = find(G, Output);
+  Value *New = G.insert(Graph::iteratorTo(&Old), OpType, {Old.input(0)}, NewOutput);
+  Old.output()->replaceAllUsesWith(New);
+  G.erase(&Old);
+  return New;
+}
+
 /// The error of a pass that does \p A to the model; "fine" without one.
 static std::string validate(Model &M, PassEffect Effect, Deed::Action A, ValidationSummary *Summary = nullptr) {
   Validator Checked({});
@@ -79,10 +88,7 @@ TEST(ValidationTest, PassesThatKeepTheValues) {
 
 TEST(ValidationTest, NamesThePassAndTheFirstNode) {
   std::string Message = validate(*parse(Net), PassEffect::Exact, [](Graph &G) {
-    Node &Relu = find(G, "b");
-    Value *Abs = G.insert(Graph::iteratorTo(&Relu), "Abs", {Relu.input(0)}, "abs");
-    Relu.output()->replaceAllUsesWith(Abs);
-    G.erase(&Relu);
+    Value *Abs = replaceNode(G, "b", "Abs", "abs");
     Abs->setName("b");
     Abs->producer()->setName("gate");
   });
@@ -285,12 +291,8 @@ TEST(ValidationTest, SlackHidesNoChangeBehindAMask) {
 }
 
 TEST(ValidationTest, AModelThatCannotBeRunAnyMoreIsAnError) {
-  std::string Message = validate(*parse(Net), PassEffect::Exact, [](Graph &G) {
-    Node &Relu = find(G, "b");
-    Value *Unknown = G.insert(Graph::iteratorTo(&Relu), "Frobnicate", {Relu.input(0)}, "unknown");
-    Relu.output()->replaceAllUsesWith(Unknown);
-    G.erase(&Relu);
-  });
+  std::string Message =
+      validate(*parse(Net), PassEffect::Exact, [](Graph &G) { replaceNode(G, "b", "Frobnicate", "unknown"); });
   EXPECT_THAT(Message, HasSubstr("the model before it can be run, this one cannot: node 'unknown' (Frobnicate)"));
 }
 
