@@ -72,8 +72,7 @@ namespace {
 class Inliner : private Cloner {
 public:
   Inliner(Node &Caller, const Function &F)
-      : Cloner(Caller.parent()->model()), Caller(Caller), F(F), M(Caller.parent()->model()),
-        Stem(Caller.displayName().str()) {}
+      : Cloner(Caller.parent()->model()), Caller(Caller), F(F), Stem(Caller.displayName().str()) {}
 
   Graph::iterator run() {
     for (auto [Index, Input] : llvm::enumerate(F.Body->inputs()))
@@ -88,7 +87,7 @@ public:
     F.Body->walk([&](const Node &N) { Used.insert(N.domain()); });
     for (const OpsetImport &Import : F.Opsets)
       if (Used.contains(Import.Domain))
-        M.addOpset(Import.Domain, Import.Version);
+        Into.addOpset(Import.Domain, Import.Version);
     replaceOutputs(G, Place);
     G.erase(&Caller);
     for (auto &[New, Name] : Renamed)
@@ -108,7 +107,7 @@ private:
 
   std::string nameOf(const Value &From) override {
     // An output that is left out has no name.
-    return From.name().empty() ? "" : M.uniqueName(Stem + "_" + From.name());
+    return From.name().empty() ? "" : Into.uniqueName(Stem + "_" + From.name());
   }
   std::string nameOf(const Node &From) override { return From.name().empty() ? "" : Stem + "_" + From.name().str(); }
 
@@ -155,7 +154,6 @@ private:
 
   Node &Caller;
   const Function &F;
-  Model &M;
   std::string Stem;
   std::vector<std::pair<Value *, std::string>> Renamed;
 };

@@ -22,14 +22,17 @@
 #include "deepshare/passes/FoldScales.h"
 #include "deepshare/passes/GreaterAsLess.h"
 #include "deepshare/passes/InferShapes.h"
+#include "deepshare/passes/InlineBodies.h"
 #include "deepshare/passes/InlineFunctions.h"
 #include "deepshare/passes/LowerShareOps.h"
 #include "deepshare/passes/MergeComparisons.h"
 #include "deepshare/passes/ObserveGates.h"
 #include "deepshare/passes/PlanGates.h"
 #include "deepshare/passes/Repair.h"
+#include "deepshare/passes/ScalarOperands.h"
 #include "deepshare/passes/SelectionAsConv.h"
 #include "deepshare/passes/SequencesAsSplit.h"
+#include "deepshare/passes/SequencesAsTensors.h"
 #include "deepshare/passes/ShareGates.h"
 #include "deepshare/passes/SinkGates.h"
 #include "deepshare/passes/SpatialReductionAsPooling.h"
@@ -59,14 +62,17 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
       foldScalesPass(),
       greaterAsLessPass(),
       inferShapesPass(),
+      inlineBodiesPass(),
       inlineFunctionsPass(),
       lowerShareOpsPass(),
       mergeComparisonsPass(),
       observeGatesPass(),
       planGatesPass(),
       repairPass(),
+      scalarOperandsPass(),
       selectionAsConvPass(),
       sequencesAsSplitPass(),
+      sequencesAsTensorsPass(),
       shareGatesPass(),
       sinkGatesPass(),
       spatialReductionAsPoolingPass(),

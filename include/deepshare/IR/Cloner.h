@@ -52,6 +52,9 @@ protected:
   /// The attribute whose copy the copy of a node gets under the name of \p A; null: none.
   virtual const Attribute *resolve(const Attribute &A) { return &A; }
 
+  /// What copies belong to.
+  Model &Into;
+
 private:
   void copyValue(const Value &From, Value &To) {
     describe(From, To);
@@ -59,7 +62,6 @@ private:
   }
   std::unique_ptr<Graph> cloneSubgraph(const Graph &From, Node *ParentNode);
 
-  Model &Into;
   llvm::DenseMap<const Value *, Value *> Copies;
 };
 
