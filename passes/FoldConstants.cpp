@@ -106,17 +106,6 @@ static llvm::Expected<std::vector<std::optional<TensorType>>> inferTypes(const N
   return Types;
 }
 
-/// Bytes of a tensor of type \p Type; nothing if the type does not tell.
-static std::optional<int64_t> byteSize(const std::optional<TensorType> &Type) {
-  if (!Type || !Type->isStatic() || elementSize(Type->Element) == 0)
-    return std::nullopt;
-  llvm::SmallVector<int64_t, 4> Dims;
-  for (const Dim &D : *Type->Dims)
-    Dims.push_back(D.size());
-  Dims.push_back(elementSize(Type->Element));
-  return numElements(Dims);
-}
-
 /// Bytes of all outputs of \p N, whose inputs are all constants; nothing if only running it could tell.
 static std::optional<int64_t> resultSize(const Node &N) {
   std::vector<std::optional<TensorType>> Types;

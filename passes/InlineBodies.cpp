@@ -17,13 +17,18 @@
 // 1. If: the condition is constant;
 // 2. Loop: the number of trips is constant, and the condition is true, or left out, and handed on as it is or as a
 //    constant;
-// 3. Loop: a body that depends on nothing but its inputs: a random operator with a seed draws other numbers in each
+// 3. Loop: all operators of the body are ONNX's own and not random: a random one with a seed draws other numbers in
+// each
 //    trip, its copies the same ones;
-// 4. Loop: the model has at most `max-nodes` nodes then;
-// 5. Loop with scanned outputs: one trip or more, and opset 13 or later, where Unsqueeze takes axes as an operand.
+// 4. Loop: the model has at most `max-nodes` nodes once all such Loops are written out, and what copies compute from
+//    constants alone, and fold-constants will hold for each trip, has at most `max-growth` bytes;
+// 5. Loop with scanned outputs: one trip or more, and opset 13 or later, where Unsqueeze takes axes as an operand;
+// 6. the body has no sparse initialiser, and no output that the node does not have;
+// 7. an output that would be an Identity's is a tensor, or the opset is 16 or later, where Identity takes anything
+// else.
 //
-// Types of a Loop's body hold for one trip: a size that only has a name may be another one in each. Such types are left
-// to infer-shapes.
+// Types of a Loop's body hold for one trip: a size that only has a name may be another one in each. Names of sizes are
+// left to infer-shapes. Copies of nodes have no names, so that no two have the same.
 //
 // Not done: Scan.
 //
@@ -37,7 +42,9 @@
 #include "ShapeArithmetic.h"
 #include "deepshare/IR/Cloner.h"
 
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/Support/Debug.h"
+#include "llvm/Support/MathExtras.h"
 
 #include <fmt/format.h>
 
@@ -79,37 +86,105 @@ static Graph *takenBranch(const Node &N) {
                                                                                                 : nullptr;
 }
 
-/// How often \p N, a Loop, runs its body, if that may be written out; nothing otherwise.
-static std::optional<int64_t> knownTrips(const Node &N) {
+/// True if all that \p Body holds beside its nodes can be moved out of it.
+static bool canMove(const Graph &Body) {
+  return llvm::all_of(Body.initializers(), [](const Value *V) { return V->constant() && !V->isGraphInput(); });
+}
+
+/// False if \p N, which holds \p Body, has an output that is no tensor and would be an Identity's: ONNX has that for
+/// sequences and optional values since opset 16. \p First: the output of the body that is the node's first one.
+static bool canHandOver(const Node &N, const Graph &Body, unsigned First, bool Runs) {
+  constexpr int64_t IdentityTakesAll = 16;
+  if (N.parent()->model().opsetVersion() >= IdentityTakesAll)
+    return true;
+  return llvm::all_of(N.outputs(), [&](const Value *Output) {
+    const Value *Returned = Body.outputs()[First + Output->outputIndex()];
+    bool IsOwn =
+        Runs && Returned->producer() && Returned->parent() == &Body && llvm::count(Body.outputs(), Returned) == 1;
+    return Output->type() || !Output->isGraphOutput() || IsOwn;
+  });
+}
+
+namespace {
+/// A Loop that may be written out.
+struct KnownLoop {
+  Graph *Body;
+  int64_t Trips;
+};
+} // namespace
+
+/// \p N as a Loop that may be written out, if only its size is not against it.
+static std::optional<KnownLoop> knownLoop(const Node &N) {
   constexpr int64_t AxesAreAnOperand = 13;
   const auto *Attribute = N.attributeAs<std::unique_ptr<Graph>>("body");
   std::optional<std::vector<int64_t>> Trips = N.input(0) ? constantIntegers(N.input(0)) : std::nullopt;
-  if (!Attribute || !Trips || Trips->size() != 1 || (N.input(1) && constantCondition(N.input(1)) != true))
+  if (!N.is("Loop") || !Attribute || !Trips || Trips->size() != 1 ||
+      (N.input(1) && constantCondition(N.input(1)) != true))
     return std::nullopt;
   Graph &Body = **Attribute;
   // What the operator's definition asks for; a file may say anything.
   if (N.numInputs() < TripsAndCondition || Body.inputs().size() != N.numInputs() ||
       llvm::is_contained(N.inputs().drop_front(TripsAndCondition), nullptr) ||
       Body.outputs().size() != N.numOutputs() + 1 || N.numOutputs() + TripsAndCondition < N.numInputs() ||
-      !goesOn(Body))
+      !goesOn(Body) || !canMove(Body))
     return std::nullopt;
   bool IsScanned = N.numOutputs() + TripsAndCondition > N.numInputs();
   if (Trips->front() < (IsScanned ? 1 : 0) || (IsScanned && N.parent()->model().opsetVersion() < AxesAreAnOperand))
     return std::nullopt;
+  if (!canHandOver(N, Body, 1, Trips->front() > 0))
+    return std::nullopt;
   bool IsSame = true;
-  Body.walk([&](const Node &Inner) { IsSame &= isPure(Inner) || !Inner.subgraphs().empty(); });
-  return IsSame ? std::optional<int64_t>(Trips->front()) : std::nullopt;
+  Body.walk(
+      [&](const Node &Inner) { IsSame &= isPure(Inner) || (Inner.domain().empty() && !Inner.subgraphs().empty()); });
+  return IsSame ? std::optional<KnownLoop>({&Body, Trips->front()}) : std::nullopt;
 }
 
-/// True if all that \p Body holds beside its nodes can be moved out of it.
-static bool canMove(const Graph &Body) {
-  return llvm::all_of(Body.initializers(), [](const Value *V) { return V->constant() && !V->isGraphInput(); });
-}
-
-static int64_t numNodes(Graph &G) {
-  int64_t Count = 0;
-  G.walk([&](const Node &) { ++Count; });
+/// Nodes of \p G, those of Loops that may be written out as often as these run; one of more than \p MaxNodes stays.
+static uint64_t nodesWrittenOut(const Graph &G, uint64_t MaxNodes) {
+  uint64_t Count = 0;
+  for (const Node &N : G) {
+    uint64_t OfNode = 1;
+    for (const Graph *Inner : N.subgraphs())
+      OfNode = llvm::SaturatingAdd(OfNode, nodesWrittenOut(*Inner, MaxNodes));
+    if (std::optional<KnownLoop> Loop = knownLoop(N)) {
+      // Slices of scanned outputs get nodes of their own.
+      uint64_t Whole = llvm::SaturatingMultiply<uint64_t>(OfNode + N.numOutputs(), Loop->Trips);
+      OfNode = Whole <= MaxNodes ? Whole : OfNode;
+    }
+    Count = llvm::SaturatingAdd(Count, OfNode);
+  }
   return Count;
+}
+
+/// Bytes of what one copy of \p Body computes from the trip and constants alone. Where the type of a result does not
+/// tell, it is taken to be as large as the largest operand.
+static uint64_t bytesFolded(const Node &Loop, Graph &Body) {
+  llvm::DenseMap<const Value *, uint64_t> Known;
+  auto BytesOf = [&](const Value *V) -> std::optional<uint64_t> {
+    if (const Tensor *T = V ? V->constant() : nullptr)
+      return T->bytes().size();
+    auto Found = Known.find(V);
+    return Found == Known.end() ? std::nullopt : std::optional(Found->second);
+  };
+  Known[Body.inputs().front()] = sizeof(int64_t);
+  for (auto [Enters, Given] : llvm::zip_equal(Body.inputs(), Loop.inputs()))
+    if (std::optional<uint64_t> Bytes = BytesOf(Given))
+      Known.try_emplace(Enters, *Bytes);
+  uint64_t Total = 0;
+  Body.walk([&](const Node &N) {
+    uint64_t Largest = 0;
+    for (const Value *Input : N.inputs()) {
+      std::optional<uint64_t> Bytes = Input ? BytesOf(Input) : std::optional<uint64_t>(0);
+      if (!Bytes)
+        return;
+      Largest = std::max(Largest, *Bytes);
+    }
+    for (const Value *Output : N.outputs()) {
+      Known[Output] = byteSize(Output->type()).value_or(Largest);
+      Total = llvm::SaturatingAdd(Total, Known[Output]);
+    }
+  });
+  return Total;
 }
 
 namespace {
@@ -119,9 +194,8 @@ public:
   BodyInliner(Node &Holder, Graph &Body)
       : Cloner(Holder.parent()->model()), Holder(Holder), Body(Body), G(*Holder.parent()),
         Place(Graph::iteratorTo(&Holder)), Stem(Holder.displayName().str()), Prefix(Stem + "_") {
+    moveInitializers(Body);
     mapCaptured(Body);
-    for (Value *Init : Body.initializers())
-      map(Init, G.addInitializer(nameOf(*Init), *Init->constant()));
   }
 
   void inlineBranch() {
@@ -138,7 +212,6 @@ public:
                         : G.addInitializer(Stem + "_goes_on", Tensor::of<bool>(shapeOf(*Body.inputs()[1]), {true}));
     map(Body.inputs()[1], Always);
     for (int64_t Trip = 0; Trip < Trips; ++Trip) {
-      // Nodes need names of their own as well: ONNX Runtime refuses two of one name.
       Prefix = fmt::format("{}_{}_", Stem, Trip);
       if (!Body.inputs()[0]->isDead())
         map(Body.inputs()[0],
@@ -151,19 +224,37 @@ public:
       for (auto [Slices, Slice] : llvm::zip_equal(Scanned, llvm::ArrayRef(Results).drop_front(1 + Carried.size())))
         Slices.push_back(Slice);
     }
-    for (const std::vector<Value *> &Slices : Scanned)
-      Carried.push_back(stack(Slices));
+    for (auto [Output, Slices] : llvm::zip_equal(llvm::drop_begin(Holder.outputs(), Carried.size()), Scanned))
+      Carried.push_back(Output->isDead() ? nullptr : stack(Slices));
     finish(Carried);
   }
 
 private:
+  /// Initialisers, those of inner graphs as well, move out of the body, so that copies share them.
+  void moveInitializers(Graph &From) {
+    for (Value *Init : llvm::to_vector(From.initializers()))
+      if (Init->constant() && !Init->isGraphInput()) {
+        Value *Moved = G.addInitializer(Prefix + Init->name().str(), *Init->constant());
+        Init->replaceUsesIf(Moved, [](const Use &) { return true; });
+        if (Init->isDead())
+          From.eraseInitializer(Init);
+        else
+          map(Init, Moved); // a graph returns it
+      }
+    for (Node &N : From)
+      for (Graph *Inner : N.subgraphs())
+        moveInitializers(*Inner);
+  }
+
   /// What the body uses from around it is used as it is.
   void mapCaptured(Graph &Of) {
-    for (Value *Output : Of.outputs())
-      map(Output, Output);
+    auto KeepIfOutside = [&](Value *V) {
+      if (V && !lookup(V))
+        map(V, V);
+    };
+    llvm::for_each(Of.outputs(), KeepIfOutside);
     for (Node &N : Of) {
-      for (Value *Input : N.inputs())
-        map(Input, Input);
+      llvm::for_each(N.inputs(), KeepIfOutside);
       for (Graph *Inner : N.subgraphs())
         mapCaptured(*Inner);
     }
@@ -171,7 +262,8 @@ private:
 
   void copyNodes() {
     for (const Node &N : Body)
-      cloneNode(N, G, Place);
+      for (Value *Output : cloneNode(N, G, Place)->outputs())
+        Own.insert(Output);
   }
 
   llvm::SmallVector<Value *> returned() const {
@@ -194,13 +286,15 @@ private:
     return Stacked;
   }
 
-  /// Makes \p Results the values that the holder's outputs were.
+  /// Makes \p Results the values that the holder's outputs were. An output of the graph is a node's of its own.
   void finish(llvm::ArrayRef<Value *> Results) {
     std::vector<std::pair<Value *, std::string>> Renamed;
     for (auto [Old, Result] : llvm::zip_equal(Holder.outputs(), Results)) {
-      if (Old->isDead())
+      if (!Old->isGraphOutput()) {
+        Old->replaceUsesIf(Result, [](const Use &) { return true; });
         continue;
-      Value *New = G.insert(Place, "Identity", {Result}, Old->name());
+      }
+      Value *New = Own.erase(Result) ? Result : G.insert(Place, "Identity", {Result}, Old->name());
       New->setType(Old->type());
       New->setUnmodelled(Old->unmodelled().str());
       Renamed.emplace_back(New, Old->name().str());
@@ -216,12 +310,13 @@ private:
     return From.name().empty() ? "" : Into.uniqueName(Prefix + From.name());
   }
 
-  std::string nameOf(const Node &From) override { return From.name().empty() ? "" : Prefix + From.name().str(); }
+  std::string nameOf(const Node &) override { return ""; }
 
   void describe(const Value &From, Value &To) override {
-    if (!IsRepeated || (From.type() && From.type()->isStatic()))
-      To.setType(From.type());
-    To.setUnmodelled(From.unmodelled().str());
+    To.setType(IsRepeated ? withoutNames(From.type()) : From.type());
+    // The type of a sequence is there, and may name sizes.
+    if (!IsRepeated || From.type())
+      To.setUnmodelled(From.unmodelled().str());
   }
 
   /// Fields that we do not model are left behind: they speak of values by the names of the original.
@@ -234,15 +329,16 @@ private:
   std::string Stem;
   std::string Prefix; // of names in a copy
   bool IsRepeated = false;
+  llvm::SmallPtrSet<Value *, 16> Own; // outputs of copies that are no outputs of the graph
 };
 
 class InlineBodies : public Pass {
 public:
-  explicit InlineBodies(int64_t MaxNodes) : MaxNodes(MaxNodes) {}
+  InlineBodies(int64_t MaxNodes, int64_t MaxGrowth) : MaxNodes(MaxNodes), MaxGrowth(MaxGrowth) {}
 
   llvm::Expected<bool> run(Model &M, PassContext &) override {
     uint64_t Before = Branches + Loops;
-    Nodes = numNodes(M.graph());
+    IsSmall = nodesWrittenOut(M.graph(), MaxNodes) <= MaxNodes;
     runOnGraph(M.graph());
     return Branches + Loops != Before;
   }
@@ -269,7 +365,7 @@ private:
   bool visit(Node &N) {
     if (N.is("If")) {
       Graph *Branch = takenBranch(N);
-      if (!Branch || !canMove(*Branch))
+      if (!Branch || !canMove(*Branch) || !canHandOver(N, *Branch, 0, true))
         return reject(N, "which branch it takes is not known, or the branch cannot be moved");
       BodyInliner(N, *Branch).inlineBranch();
       ++Branches;
@@ -277,39 +373,43 @@ private:
     }
     if (!N.is("Loop"))
       return false;
-    std::optional<int64_t> Trips = knownTrips(N);
-    if (!Trips || !canMove(*N.subgraphs().front()))
-      return reject(N, "how often it runs its body is not known, or the body cannot be moved");
-    // Outputs and slices get nodes of their own.
-    int64_t OfTrip = numNodes(*N.subgraphs().front()) + N.numOutputs() + 1;
-    if (*Trips > MaxNodes / OfTrip || Nodes + *Trips * OfTrip > MaxNodes)
-      return reject(N, "written out, it has too many nodes");
-    Nodes += *Trips * OfTrip;
-    BodyInliner(N, *N.subgraphs().front()).inlineTrips(*Trips);
+    std::optional<KnownLoop> Loop = knownLoop(N);
+    if (!Loop)
+      return reject(N, "how often it runs its body is not known, or the body cannot be copied");
+    if (Loop->Trips > 1) {
+      uint64_t OfTrip = 1 + nodesWrittenOut(*Loop->Body, MaxNodes) + N.numOutputs();
+      if (!IsSmall || llvm::SaturatingMultiply<uint64_t>(OfTrip, Loop->Trips) > MaxNodes)
+        return reject(N, "written out, it has too many nodes");
+      if (llvm::SaturatingMultiply<uint64_t>(bytesFolded(N, *Loop->Body), Loop->Trips) > MaxGrowth)
+        return reject(N, "written out, its trips hold too large constants");
+    }
+    BodyInliner(N, *Loop->Body).inlineTrips(Loop->Trips);
     ++Loops;
     return true;
   }
 
-  int64_t MaxNodes;
-  int64_t Nodes = 0;
+  uint64_t MaxNodes, MaxGrowth;
+  bool IsSmall = false;
   uint64_t Branches = 0;
   uint64_t Loops = 0;
 };
 } // namespace
 
 static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Options) {
-  llvm::Expected<int64_t> MaxNodes = Options.getInt("max-nodes");
+  llvm::Expected<int64_t> MaxNodes = Options.getInt("max-nodes", 0);
   if (!MaxNodes)
     return MaxNodes.takeError();
-  if (*MaxNodes < 0)
-    return llvm::createStringError(fmt::format("option 'max-nodes': expected at least 0, got {}", *MaxNodes));
-  return std::make_unique<InlineBodies>(*MaxNodes);
+  llvm::Expected<int64_t> MaxGrowth = Options.getInt("max-growth", 0);
+  if (!MaxGrowth)
+    return MaxGrowth.takeError();
+  return std::make_unique<InlineBodies>(*MaxNodes, *MaxGrowth);
 }
 
 PassInfo deepshare::inlineBodiesPass() {
   return {.Name = "inline-bodies",
           .Contract = "Writes out If whose condition, and Loop whose number of trips, is constant.",
-          .Options = {{"max-nodes", "20000", "nodes that the model may have for a Loop to be written out"}},
+          .Options = {{"max-nodes", "20000", "nodes that the model may have with all Loops written out"},
+                      {"max-growth", "67108864", "bytes that a Loop's trips may hold of constants of their own"}},
           .Create = create,
           .Alias = {},
           .Effect = PassEffect::Exact};

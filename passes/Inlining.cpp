@@ -114,7 +114,7 @@ private:
   void describe(const Value &From, Value &To) override {
     // What an exporter knows of types in a body may hold for some callers only: they are inferred anew.
     if (To.parent() != Caller.parent())
-      To.setType(From.type());
+      To.setType(withoutNames(From.type()));
     if (To.isInitializer())
       To.setUnmodelled(From.unmodelled().str());
   }

@@ -10,7 +10,8 @@
 // torch's dynamo exporter hands Range tensors of one element in bodies of Loop, where no shapes are known. Runtimes
 // take them, but only as long as shape inference does not see them.
 //
-// Legal if the operand is known to have rank 1: Range takes it only if it has one element.
+// Legal if the operand is known to have rank 1, and not to have more or less than one element, which Range would
+// refuse.
 //
 // Scope: main graph and subgraphs. Bit-exact.
 //
@@ -32,7 +33,7 @@ public:
     uint64_t Before = Operands;
     for (Node *N : Ranges)
       for (unsigned I = 0; I < N->numInputs(); ++I)
-        if (const Value *Operand = N->input(I); Operand && Operand->type() && Operand->type()->rank() == 1u)
+        if (N->input(I) && isVectorOfOne(*N->input(I)))
           makeScalar(*N, I);
     return Operands != Before;
   }
@@ -40,6 +41,13 @@ public:
   PassStatistics statistics() const override { return {{"operands made scalars", Operands}}; }
 
 private:
+  static bool isVectorOfOne(const Value &V) {
+    if (!V.type() || V.type()->rank() != 1u)
+      return false;
+    const Dim &Size = V.type()->Dims->front();
+    return !Size.isFixed() || Size.size() == 1;
+  }
+
   void makeScalar(Node &N, unsigned Index) {
     Graph &G = *N.parent();
     Value *Operand = N.input(Index);

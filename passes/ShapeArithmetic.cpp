@@ -87,6 +87,16 @@ std::optional<std::vector<int64_t>> deepshare::constantIntegers(const Value *V) 
   return std::nullopt;
 }
 
+std::optional<int64_t> deepshare::byteSize(const std::optional<TensorType> &Type) {
+  if (!Type || !Type->isStatic() || elementSize(Type->Element) == 0)
+    return std::nullopt;
+  llvm::SmallVector<int64_t, 4> Dims;
+  for (const Dim &D : *Type->Dims)
+    Dims.push_back(D.size());
+  Dims.push_back(elementSize(Type->Element));
+  return numElements(Dims);
+}
+
 std::optional<std::vector<int64_t>> deepshare::integersOperand(const Node &N, unsigned Index, llvm::StringRef Name) {
   if (const auto *Attribute = N.attributeAs<std::vector<int64_t>>(Name))
     return *Attribute;

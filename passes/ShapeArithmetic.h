@@ -71,6 +71,9 @@ std::optional<std::vector<int64_t>> constantIntegers(const Value *V);
 /// An operand that an operator took as attribute \p Name before some opset and takes as constant input \p Index since.
 std::optional<std::vector<int64_t>> integersOperand(const Node &N, unsigned Index, llvm::StringRef Name);
 
+/// Bytes of a tensor of type \p Type; nothing if the type does not tell.
+std::optional<int64_t> byteSize(const std::optional<TensorType> &Type);
+
 } // namespace deepshare
 
 #endif // DEEPSHARE_PASSES_SHAPEARITHMETIC_H

@@ -13,11 +13,19 @@ void Cloner::describe(const Value &From, Value &To) {
   To.setUnmodelled(From.unmodelled().str());
 }
 
+std::optional<TensorType> Cloner::withoutNames(std::optional<TensorType> Type) {
+  if (Type && Type->Dims)
+    for (Dim &Size : *Type->Dims)
+      if (Size.isSymbolic())
+        Size = Dim();
+  return Type;
+}
+
 void Cloner::cloneGraph(const Graph &From, Graph &To) {
   To.setName(From.name());
   To.setUnmodelled(unmodelledOf(From));
   for (Value *Input : From.inputs())
-    copyValue(*Input, *To.addInput(nameOf(*Input), Input->type()));
+    copyValue(*Input, *To.addInput(nameOf(*Input), std::nullopt));
   for (Value *Init : From.initializers()) {
     if (Init->isGraphInput()) {
       To.setDefault(lookup(Init), *Init->initializer());

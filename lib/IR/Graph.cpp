@@ -213,9 +213,10 @@ static constexpr int64_t PlainInitializersSince = 4;
 
 Value *Graph::addInitializer(llvm::StringRef ValueName, Tensor Init) {
   int64_t Version = Owner->irVersion();
-  if (Version != 0 && Version < PlainInitializersSince && this == &Owner->graph()) {
-    Value *Added = addInput(Owner->uniqueName(ValueName), Init.type());
-    setDefault(Added, std::move(Init));
+  if (Version != 0 && Version < PlainInitializersSince) {
+    Graph &Main = Owner->graph();
+    Value *Added = Main.addInput(Owner->uniqueName(ValueName), Init.type());
+    Main.setDefault(Added, std::move(Init));
     return Added;
   }
   Value *Added = addOpaqueInitializer(Owner->uniqueName(ValueName));

@@ -36,6 +36,8 @@ static llvm::Error checkNode(const Node &N, int64_t Opset) {
     for (int64_t Size : N.intsAttribute(Name))
       if (Size < 1)
         return Fail(fmt::format("attribute '{}': expected sizes of at least 1, got {}", Name.str(), Size));
+  if (int64_t Group = N.intAttribute("group", 1); Group < 1)
+    return Fail(fmt::format("attribute 'group': expected at least 1, got {}", Group));
   if (N.domain() == ShareDomain) {
     if (std::vector<int64_t> Block = N.intsAttribute("block"); !llvm::all_equal(Block))
       return Fail(

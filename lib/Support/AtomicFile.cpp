@@ -93,6 +93,10 @@ llvm::Error OutputFiles::write(llvm::StringRef Path, llvm::function_ref<void(llv
   return llvm::Error::success();
 }
 
+llvm::Error OutputFiles::writeText(llvm::StringRef Path, llvm::StringRef Text) {
+  return write(Path, [&](llvm::raw_ostream &OS) { OS << Text; });
+}
+
 llvm::Error OutputFiles::publish() {
   for (AtomicFile &File : Files)
     if (llvm::Error E = File.publish())

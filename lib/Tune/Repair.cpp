@@ -375,9 +375,12 @@ llvm::Expected<RepairBatches> deepshare::repairBatches(const Model &M, const Mod
   llvm::Expected<ImageInputs> Inputs = ImageInputs::find(M.graph(), Images);
   if (!Inputs)
     return Inputs.takeError();
-  uint64_t Batch = Inputs->batch().value_or(Options.Batch);
   uint64_t Wanted = Options.Images ? std::min(Options.Images, Images.size()) : Images.size();
-  uint64_t Count = std::min(Wanted, Options.Memory / bytesPerImage(M, Original)) / Batch;
+  uint64_t Held = std::min(Wanted, Options.Memory / bytesPerImage(M, Original));
+  // A batch at the least is held out: of few images it is a small one, so that most have a part in the fits.
+  constexpr uint64_t FewestBatches = 8;
+  uint64_t Batch = Inputs->batch().value_or(std::clamp<uint64_t>(Held / FewestBatches, 1, Options.Batch));
+  uint64_t Count = Held / Batch;
   uint64_t Measured = std::llround(Options.Measured * Count);
   return RepairBatches{Batch, Count - Measured, Measured};
 }

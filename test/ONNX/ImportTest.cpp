@@ -194,6 +194,8 @@ TEST(Import, NodesHaveWhatTheirOperatorsNeed) {
   EXPECT_EQ(Message("{ C = Relu(X) Y = Add(\"\", C) }"), "test.onnx: node 'Y' (Add): operand 0 (A) is left out");
   EXPECT_EQ(Message("{ Y = MaxPool<kernel_shape = [2, 2], strides = [0, 2]>(X) }"),
             "test.onnx: node 'Y' (MaxPool): attribute 'strides': expected sizes of at least 1, got 0");
+  EXPECT_EQ(Message("{ W = Relu(X) Y = Conv<group = 0>(X, W) }"),
+            "test.onnx: node 'Y' (Conv): attribute 'group': expected at least 1, got 0");
 }
 
 TEST(Import, TilesAreSquare) {

@@ -282,11 +282,19 @@ TEST_F(ScaledGates, CostWhatThePlanSaysAlsoAfterRepair) {
   EXPECT_EQ(truncations(*Rewritten, nullptr), 36u);
 }
 
-TEST_F(RepairTest, NeedsTwoBatchesOfImages) {
+TEST_F(RepairTest, TakesSmallBatchesOfFewImages) {
   share(1, 0.5f, 0.25f);
-  llvm::Expected<RepairResult> Result = repairModel(*Rewritten, *Original, Noise(100, 1), {});
+  double Before = error();
+  RepairResult Result = llvm::cantFail(repairModel(*Rewritten, *Original, Noise(100, 1), {}));
+  EXPECT_EQ(Result.Images, 96u);
+  EXPECT_LT(error(), Before);
+}
+
+TEST_F(RepairTest, NeedsTwoImages) {
+  share(1, 0.5f, 0.25f);
+  llvm::Expected<RepairResult> Result = repairModel(*Rewritten, *Original, Noise(1, 1), {});
   ASSERT_FALSE(static_cast<bool>(Result));
-  EXPECT_THAT(llvm::toString(Result.takeError()), HasSubstr("at least 128 images (two batches), got 100"));
+  EXPECT_THAT(llvm::toString(Result.takeError()), HasSubstr("at least 2 images (two batches), got 1"));
 }
 
 } // namespace

@@ -44,7 +44,7 @@ REFUSALS = {name: "gates that cannot be shared" for name in ("float16", "bfloat1
 # Too large for CI.
 LARGE = {"2gb-external"}
 MARKS = ("<!-- test/bench/architectures.py -->", "<!-- end -->")
-# Images that are compared and that gates are observed on; repair asks for two batches.
+# Images that are compared and that gates are observed on; more of them where repair fits to them.
 IMAGES, REPAIR_IMAGES = 16, 128
 # Larger models are not repaired here: each layer is a least-squares problem of its size, which takes minutes.
 LARGEST_REPAIRED = 1e6

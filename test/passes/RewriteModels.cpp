@@ -12,8 +12,9 @@
 //   OUT/NAME.sites.json                                 what each of the plan's sites compares: {"site": "value"}
 //   OUT/NAME.shared.onnx, OUT/NAME.shared-TARGET.onnx   the plan applied, and lowered
 //
-// The name of a model is the seed of its plan. Prints "NAME.FORM message" for each form that fails. differential.py
-// compares the values.
+// The name of a model is the seed of its plan. Prints "NAME.FORM message" for each form that fails, or, with the
+// message "not compared: ...", that is written but of which validation could not say whether it is right.
+// differential.py compares the values.
 //
 //===----------------------------------------------------------------------===//
 
@@ -107,7 +108,7 @@ public:
     Expected<std::unique_ptr<Model>> Canonical = readModel(From);
     if (!Canonical)
       return report("read", Canonical.takeError());
-    if (Error E = transform(**Canonical, "canonicalize,infer-shapes"))
+    if (Error E = transform(**Canonical, "canonicalize,infer-shapes", "canonical"))
       return report("canonical", std::move(E));
     write(**Canonical, "canonical");
     lower(**Canonical, "");
@@ -124,8 +125,8 @@ private:
     report(Form, writeModel(M, (Stem + "." + Form + ".onnx").str()));
   }
 
-  /// Runs a pipeline, validated pass by pass.
-  static Error transform(Model &M, llvm::StringRef Pipe, const SharePlan *Plan = nullptr) {
+  /// Runs a pipeline, validated pass by pass, for \p Form.
+  Error transform(Model &M, llvm::StringRef Pipe, llvm::StringRef Form, const SharePlan *Plan = nullptr) {
     Expected<Pipeline> Passes = Pipeline::parse(Pipe);
     if (!Passes)
       return Passes.takeError();
@@ -140,7 +141,9 @@ private:
     Options.Validate = [&](const PassChange &Change) { return Checked.check(Change); };
     if (Expected<bool> Changed = Passes->run(M, Context, Options); !Changed)
       return Changed.takeError();
-    return Checked.summary().Skipped ? makeError("not compared: " + Checked.summary().Reason) : Error::success();
+    if (Checked.summary().Skipped)
+      report(Form, makeError("not compared: " + Checked.summary().Reason));
+    return Error::success();
   }
 
   /// Writes \p M as each target has it.
@@ -148,7 +151,7 @@ private:
     for (const Target &T : allTargets()) {
       std::unique_ptr<Model> Lowered = M.clone();
       std::string Form = (Prefix + T.Name).str();
-      if (Error E = transform(*Lowered, (T.Pipeline + ",infer-shapes").str()))
+      if (Error E = transform(*Lowered, (T.Pipeline + ",infer-shapes").str(), Form))
         report(Form, std::move(E));
       else
         write(*Lowered, Form);
@@ -157,7 +160,7 @@ private:
 
   Error share(const Model &Canonical) {
     std::unique_ptr<Model> M = Canonical.clone();
-    if (Error E = transform(*M, "expand-gates"))
+    if (Error E = transform(*M, "expand-gates", "expanded"))
       return E;
     Expected<std::vector<GateSite>> Sites = findGateSites(*M);
     if (!Sites)
@@ -172,8 +175,8 @@ private:
     if (Error E =
             writeTextFile(Stem + ".sites.json", llvm::formatv("{0}\n", llvm::json::Value(std::move(Compared))).str()))
       return E;
-    if (Error E =
-            transform(*M, "share-gates,eliminate-identity,eliminate-dead-code,contract-gates,infer-shapes", &Plan))
+    if (Error E = transform(*M, "share-gates,eliminate-identity,eliminate-dead-code,contract-gates,infer-shapes",
+                            "shared", &Plan))
       return E;
     write(*M, "shared");
     lower(*M, "shared-");

@@ -180,13 +180,10 @@ llvm::Error deepshare::giveImages(const DriverOptions &Options, const Model &M, 
 
 llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, const PassContext &Context,
                                     OutputFiles &Files, llvm::raw_ostream &Out, llvm::raw_ostream &Log) {
-  auto Write = [&](llvm::StringRef Path, const std::string &Text) {
-    return Files.write(Path, [&](llvm::raw_ostream &OS) { OS << Text; });
-  };
   if (!Context.Plan)
     return llvm::Error::success();
   if (std::string PlanPath = planPath(Options); !PlanPath.empty())
-    if (llvm::Error E = Write(PlanPath, printSharePlan(*Context.Plan)))
+    if (llvm::Error E = Files.writeText(PlanPath, printSharePlan(*Context.Plan)))
       return E;
   if (!Context.Original && Options.Remarks.empty())
     return llvm::Error::success();
@@ -197,7 +194,7 @@ llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, cons
   if (Options.Remarks == "-")
     Log << planRemarks(*Sites, *Context.Plan, Context.Outcomes);
   else if (!Options.Remarks.empty())
-    if (llvm::Error E = Write(Options.Remarks, planRemarks(*Sites, *Context.Plan, Context.Outcomes)))
+    if (llvm::Error E = Files.writeText(Options.Remarks, planRemarks(*Sites, *Context.Plan, Context.Outcomes)))
       return E;
   if (!Context.Original)
     return llvm::Error::success();
@@ -208,5 +205,5 @@ llvm::Error deepshare::writeReports(const DriverOptions &Options, Model &M, cons
   std::string ReportPath = reportPath(Options);
   if (ReportPath.empty())
     return llvm::Error::success();
-  return Write(ReportPath, costReportJson(Report));
+  return Files.writeText(ReportPath, costReportJson(Report));
 }

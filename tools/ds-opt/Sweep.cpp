@@ -10,8 +10,8 @@
 
 #include "deepshare/Analysis/CostSteps.h"
 #include "deepshare/IR/Fingerprint.h"
+#include "deepshare/Support/AtomicFile.h"
 #include "deepshare/Support/Error.h"
-#include "deepshare/Support/TextFile.h"
 
 #include "llvm/ADT/SmallString.h"
 #include "llvm/ADT/StringExtras.h"
@@ -53,7 +53,7 @@ Expected<SweepOptions> deepshare::parseSweep(const DriverOptions &Options) {
 }
 
 /// Writes full-25%.plan.json and so on.
-static Error savePlans(const BudgetSweep &Sweep, StringRef Folder) {
+static Error savePlans(const BudgetSweep &Sweep, StringRef Folder, OutputFiles &Files) {
   if (std::error_code Failed = llvm::sys::fs::create_directories(Folder))
     return makeError(Folder + ": cannot make this folder: " + StringRef(Failed.message()).lower());
   for (auto [Point, Plan] : llvm::zip(Sweep.Curve.Points, Sweep.Plans)) {
@@ -61,7 +61,7 @@ static Error savePlans(const BudgetSweep &Sweep, StringRef Folder) {
       continue;
     llvm::SmallString<128> Path(Folder);
     llvm::sys::path::append(Path, Point.Strategy + "-" + Point.Budget + ".plan.json");
-    if (Error Failed = writeSharePlan(Plan, Path))
+    if (Error Failed = Files.writeText(Path, printSharePlan(Plan)))
       return Failed;
   }
   return Error::success();
@@ -87,14 +87,16 @@ Error deepshare::runSweep(const DriverOptions &Options, Model &M, const PassCont
     Plan.Model = structureFingerprint(M);
 
   printBudgetCurve(Sweep->Curve, Out);
+  OutputFiles Files;
   if (!Options.SavePlan.empty())
-    if (Error Failed = savePlans(*Sweep, Options.SavePlan))
+    if (Error Failed = savePlans(*Sweep, Options.SavePlan, Files))
       return Failed;
   if (!Options.Report.empty())
-    if (Error Failed = writeTextFile(Options.Report, budgetCurveJson(Sweep->Curve)))
+    if (Error Failed = Files.writeText(Options.Report, budgetCurveJson(Sweep->Curve)))
       return Failed;
-  if (Options.Plot.empty())
-    return Error::success();
   std::string Title = llvm::sys::path::stem(Options.Input).str() + ": predicted loss against cost";
-  return writeTextFile(Options.Plot, budgetCurveSvg(Sweep->Curve, Title));
+  if (!Options.Plot.empty())
+    if (Error Failed = Files.writeText(Options.Plot, budgetCurveSvg(Sweep->Curve, Title)))
+      return Failed;
+  return Files.publish();
 }

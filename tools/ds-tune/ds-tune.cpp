@@ -14,6 +14,7 @@
 #include "deepshare/Exec/Exec.h"
 #include "deepshare/Exec/ImageInputs.h"
 #include "deepshare/ONNX/ONNX.h"
+#include "deepshare/Support/AtomicFile.h"
 #include "deepshare/Tune/Training.h"
 
 #include "llvm/Support/FileSystem.h"
@@ -107,15 +108,18 @@ static llvm::Error writeOutcome(const Outcome &Made, const TuneOptions &Options)
   if (Result.Accuracy)
     llvm::outs() << fmt::format(", held-out accuracy {:.2f} %", *Result.Accuracy * 100);
   llvm::outs() << '\n';
-  if (llvm::Error E = writeModel(*Made.M, Options.Output))
+  OutputFiles Files;
+  if (llvm::Error E = writeModel(*Made.M, Options.Output, Files))
     return E;
   if (Made.Plan) {
     // As ds-opt does: out.onnx has out.plan.json.
     llvm::SmallString<128> Path(Options.Output);
     llvm::sys::path::replace_extension(Path, "plan.json");
-    if (llvm::Error E = writeSharePlan(*Made.Plan, Path))
+    if (llvm::Error E = Files.writeText(Path, printSharePlan(*Made.Plan)))
       return E;
   }
+  if (llvm::Error E = Files.publish())
+    return E;
   if (!Options.Training.Checkpoint.empty()) {
     std::ignore = llvm::sys::fs::remove(Options.Training.Checkpoint);
     removeStages(Options);

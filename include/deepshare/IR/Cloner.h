@@ -46,6 +46,10 @@ protected:
   /// Gives \p To, the copy of \p From, its type and what we do not model of it.
   virtual void describe(const Value &From, Value &To);
 
+  /// \p Type without names of sizes. What is copied more than once needs it: a name stands for one size in the whole
+  /// model, and in each copy for another one.
+  static std::optional<TensorType> withoutNames(std::optional<TensorType> Type);
+
   /// What the copy of \p From has of what we do not model.
   virtual std::string unmodelledOf(const Graph &From) { return From.unmodelled().str(); }
 

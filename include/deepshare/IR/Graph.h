@@ -239,8 +239,8 @@ public:
 
   /// Appends an input.
   Value *addInput(llvm::StringRef ValueName, std::optional<TensorType> Type);
-  /// Adds an initialiser. Its name is made unique if \p ValueName is taken. Before IR version 4 a main graph's
-  /// initialiser has to be listed among its inputs, so there it also becomes an input (that no caller overrides).
+  /// Adds an initialiser. Its name is made unique if \p ValueName is taken. Before IR version 4 the model's inputs have
+  /// to list all of them, so there it becomes one of the main graph, and an input (that no caller overrides).
   Value *addInitializer(llvm::StringRef ValueName, Tensor Init);
   /// Gives the input \p Input a default.
   void setDefault(Value *Input, Tensor Init);

@@ -48,6 +48,8 @@ class OutputFiles {
 public:
   /// Writes what \p Write puts on the stream; "-" is standard output, at once.
   llvm::Error write(llvm::StringRef Path, llvm::function_ref<void(llvm::raw_ostream &)> Write);
+  /// As write().
+  llvm::Error writeText(llvm::StringRef Path, llvm::StringRef Text);
   /// Takes a file that is finished.
   void add(AtomicFile File) { Files.push_back(std::move(File)); }
   /// Puts all in their places, in the order that they came in.

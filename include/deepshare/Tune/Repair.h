@@ -36,7 +36,7 @@ namespace deepshare {
 struct RepairOptions {
   uint64_t Images = 1024; ///< how many images to use, the first of the set after a seeded shuffle; 0: all
   uint64_t Seed = 0;
-  unsigned Batch = 64;     ///< images a run; a model of a fixed batch takes its own
+  unsigned Batch = 64;     ///< images a run, less where there are few; a model of a fixed batch takes its own
   double Measured = 0;     ///< fraction of the batches that has no part in any fit, to measure what is left
   double HeldOut = 0.125;  ///< fraction of the others that chooses lambda and decides whether a fit is kept
   uint64_t Rows = 1 << 17; ///< rows of A a layer at the most; positions are sampled beyond

@@ -139,8 +139,8 @@ struct PassChange {
 
 /// Options of a pipeline's run.
 struct PipelineOptions {
-  /// After each pass run the verifier and name the pass that broke the graph; also check that a pass tells the
-  /// truth about whether it changed the model. Costs a serialisation of the model each pass.
+  /// After each pass run the verifier and name the pass that broke the graph; also check that passes tell the truth
+  /// about whether they changed the model, and that aliases end. Costs a serialisation of the model each pass.
   bool VerifyEach = false;
   /// Called after each pass that says it changed the model; an error fails the pass. Costs a clone of the model (its
   /// tensors are shared) each pass.
