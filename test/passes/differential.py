@@ -41,6 +41,8 @@ MARGIN = 1e-5
 CHUNK = 50
 NOT_VALIDATED = "as rounding alone may change it"
 ALWAYS_CLOSE = "models left out, which compare a rounding error for every input"
+# What only moves numbers, so that a comparison behind it looks at those of its first operand; Concat has several.
+MOVES = {"Gather", "Reshape", "Flatten", "Transpose", "Squeeze", "Unsqueeze", "Slice", "Identity"}
 COMPARISONS = {"Greater", "Less", "GreaterOrEqual", "LessOrEqual"}
 
 
@@ -125,9 +127,25 @@ def plan_model(model: onnx.ModelProto, plan: dict, compared: dict) -> onnx.Model
     return defined
 
 
+def sums_behind(producers: dict, value: str):
+    """The sums whose numbers `value` holds as they are."""
+    waiting, seen = [value], set()
+    while waiting:
+        node = producers.get(waiting.pop())
+        if node is None or node.output[0] in seen:
+            continue
+        seen.add(node.output[0])
+        if node.op_type in ("Add", "Sub"):
+            yield node
+        elif node.op_type in MOVES:
+            waiting.append(node.input[0])
+        elif node.op_type == "Concat":
+            waiting += node.input
+
+
 def with_margins(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with the differences that its comparisons look at as further outputs ("margin:..."), and for each side
-    that is a sum the sum ("sum:...") and its first operand ("operand:...")."""
+    """The model with the differences that its comparisons look at as further outputs ("margin:..."), and each sum that
+    they look at ("sum:...") with its first operand ("operand:...")."""
     shown = onnx.ModelProto()
     shown.CopyFrom(model)
     graph = shown.graph
@@ -141,12 +159,9 @@ def with_margins(model: onnx.ModelProto) -> onnx.ModelProto:
         elif node.op_type not in COMPARISONS:
             continue
         shows = [("Sub", sides, f"margin:{index}")]
-        for place, side in enumerate(sides):
-            while (source := producers.get(side)) and source.op_type == "Gather":
-                side = source.input[0]
-            if source and source.op_type in ("Add", "Sub"):
-                shows += [("Identity", source.output, f"sum:{index}:{place}"),
-                          ("Identity", source.input[:1], f"operand:{index}:{place}")]
+        for place, source in enumerate(source for side in sides for source in sums_behind(producers, side)):
+            shows += [("Identity", source.output, f"sum:{index}:{place}"),
+                      ("Identity", source.input[:1], f"operand:{index}:{place}")]
         for operator, inputs, name in shows:
             graph.node.append(helper.make_node(operator, inputs, [name]))
             graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, None))
