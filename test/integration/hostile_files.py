@@ -41,7 +41,7 @@ def limit():
         resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
 
 
-def run(name, file, command, may_pass=False, output=None, says=""):
+def run(name, file, command, may_pass=False, output=None, says="", allowed=SECONDS):
     """Runs a tool on a file and checks what is promised of it; an error must say `says`."""
     global runs
     runs += 1
@@ -66,7 +66,7 @@ def run(name, file, command, may_pass=False, output=None, says=""):
             problems.append(f"it does not say '{says}'")
         if output and pathlib.Path(output).exists():
             problems.append("an output was written")
-    if seconds > SECONDS:
+    if seconds > allowed:
         problems.append(f"{seconds:.1f} s")
     if megabytes > MEGABYTES:
         problems.append(f"{megabytes:.0f} MB")
@@ -246,9 +246,9 @@ def check_models(folder, x):
         path = folder / f"{name}.onnx"
         run(name, path, ["ds-run", path, "--input", f"x={x}"], says="trips")
         run(name, path, ["ds-opt", path, "--passes=eliminate-identity", "--verify"], may_pass=True)
-    # Copied whole, as no pass that takes dead nodes away comes first.
+    # Copied whole, as no pass that takes dead nodes away comes first: 6 to 9 s, 14 and more where a use is searched for.
     path, out = folder / "wide.onnx", folder / "odd-out.onnx"
-    run("wide", path, ["ds-opt", path, "--passes=infer-shapes", "--verify", "-o", out], may_pass=True)
+    run("wide", path, ["ds-opt", path, "--passes=infer-shapes", "--verify", "-o", out], may_pass=True, allowed=1.4 * SECONDS)
     for command in (["ds-opt", "/dev/zero", "--count"], ["ds-run", "/dev/zero", "--input", f"x={x}"]):
         run("endless-device", "/dev/zero", command, says="it is a device")
     for depth in (60, 3000):
