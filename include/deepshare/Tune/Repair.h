@@ -63,9 +63,9 @@ struct RepairResult {
   /// Layers whose equations did not fit the memory.
   uint64_t TooLarge = 0;
   /// By how much the outputs still differ from the original's on the images of Options.Measured, summed over the
-  /// outputs that are floating-point: of [N,K,...] with K > 1 the Kullback-Leibler divergence of the softmaxes over
-  /// axis 1, a mean over the rest; of others the squared error over the original's variance. Nothing without such
-  /// images.
+  /// outputs that are floating-point: of [N,K,...] with K > 1 16 times the Kullback-Leibler divergence of the softmaxes
+  /// over axis 1 at temperature 4, a mean over the rest (Hinton et al., arXiv 1503.02531); of others the squared error
+  /// over the original's variance. Nothing without such images.
   std::optional<double> Divergence;
 };
 
