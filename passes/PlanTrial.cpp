@@ -21,7 +21,9 @@ llvm::Expected<std::optional<double>> deepshare::tryPlan(const Model &M, const S
   llvm::Expected<RepairBatches> Batches = repairBatches(*Copy, M, Images, Options);
   if (!Batches)
     return Batches.takeError();
-  if (Batches->Fitted < 2 || Batches->Measured == 0)
+  // Fewer images tell plans apart by chance.
+  constexpr uint64_t FewestMeasured = 64;
+  if (Batches->Fitted < 2 || Batches->Measured * Batches->Images < FewestMeasured)
     return std::nullopt;
   llvm::Expected<RepairResult> Repaired = repairModel(*Copy, M, Images, Options);
   if (!Repaired)
