@@ -39,6 +39,7 @@
 #include "deepshare/passes/InlineBodies.h"
 
 #include "Purity.h"
+#include "Rewriting.h"
 #include "ShapeArithmetic.h"
 #include "deepshare/IR/Cloner.h"
 
@@ -117,10 +118,11 @@ struct KnownLoop {
 /// \p N as a Loop that may be written out, if only its size is not against it.
 static std::optional<KnownLoop> knownLoop(const Node &N) {
   constexpr int64_t AxesAreAnOperand = 13;
+  if (!N.is("Loop"))
+    return std::nullopt;
   const auto *Attribute = N.attributeAs<std::unique_ptr<Graph>>("body");
-  std::optional<std::vector<int64_t>> Trips = N.input(0) ? constantIntegers(N.input(0)) : std::nullopt;
-  if (!N.is("Loop") || !Attribute || !Trips || Trips->size() != 1 ||
-      (N.input(1) && constantCondition(N.input(1)) != true))
+  std::optional<std::vector<int64_t>> Trips = constantIntegers(N.input(0));
+  if (!Attribute || !Trips || Trips->size() != 1 || (N.input(1) && constantCondition(N.input(1)) != true))
     return std::nullopt;
   Graph &Body = **Attribute;
   // What the operator's definition asks for; a file may say anything.
@@ -140,18 +142,29 @@ static std::optional<KnownLoop> knownLoop(const Node &N) {
   return IsSame ? std::optional<KnownLoop>({&Body, Trips->front()}) : std::nullopt;
 }
 
+static uint64_t nodesWrittenOut(const Graph &G, uint64_t MaxNodes);
+
+/// \p N and the nodes of its graphs, as often as nodesWrittenOut() counts them.
+static uint64_t nodesOnce(const Node &N, uint64_t MaxNodes) {
+  uint64_t Count = 1;
+  for (const Graph *Inner : N.subgraphs())
+    Count = llvm::SaturatingAdd(Count, nodesWrittenOut(*Inner, MaxNodes));
+  return Count;
+}
+
+/// Nodes that the trips of \p N, each of \p Once nodes, become: slices of scanned outputs get nodes of their own.
+static uint64_t nodesOfTrips(const Node &N, const KnownLoop &Loop, uint64_t Once) {
+  return llvm::SaturatingMultiply<uint64_t>(llvm::SaturatingAdd<uint64_t>(Once, N.numOutputs()), Loop.Trips);
+}
+
 /// Nodes of \p G, those of Loops that may be written out as often as these run; one of more than \p MaxNodes stays.
 static uint64_t nodesWrittenOut(const Graph &G, uint64_t MaxNodes) {
   uint64_t Count = 0;
   for (const Node &N : G) {
-    uint64_t OfNode = 1;
-    for (const Graph *Inner : N.subgraphs())
-      OfNode = llvm::SaturatingAdd(OfNode, nodesWrittenOut(*Inner, MaxNodes));
-    if (std::optional<KnownLoop> Loop = knownLoop(N)) {
-      // Slices of scanned outputs get nodes of their own.
-      uint64_t Whole = llvm::SaturatingMultiply<uint64_t>(OfNode + N.numOutputs(), Loop->Trips);
-      OfNode = Whole <= MaxNodes ? Whole : OfNode;
-    }
+    uint64_t OfNode = nodesOnce(N, MaxNodes);
+    if (std::optional<KnownLoop> Loop = knownLoop(N))
+      if (uint64_t Whole = nodesOfTrips(N, *Loop, OfNode); Whole <= MaxNodes)
+        OfNode = Whole;
     Count = llvm::SaturatingAdd(Count, OfNode);
   }
   return Count;
@@ -351,12 +364,10 @@ private:
   void runOnGraph(Graph &G) {
     for (auto It = G.begin(); It != G.end();) {
       Node &N = *It;
-      bool IsFirst = It == G.begin();
-      auto Previous = IsFirst ? It : std::prev(It);
-      if (visit(N)) {
-        It = IsFirst ? G.begin() : std::next(Previous);
+      bool IsInlined = false;
+      It = firstInPlaceOf(N, [&] { IsInlined = visit(N); });
+      if (IsInlined)
         continue;
-      }
       for (Graph *Subgraph : N.subgraphs())
         runOnGraph(*Subgraph);
       ++It;
@@ -378,8 +389,7 @@ private:
     if (!Loop)
       return reject(N, "how often it runs its body is not known, or the body cannot be copied");
     if (Loop->Trips > 1) {
-      uint64_t OfTrip = 1 + nodesWrittenOut(*Loop->Body, MaxNodes) + N.numOutputs();
-      if (!IsSmall || llvm::SaturatingMultiply<uint64_t>(OfTrip, Loop->Trips) > MaxNodes)
+      if (!IsSmall || nodesOfTrips(N, *Loop, nodesOnce(N, MaxNodes)) > MaxNodes)
         return reject(N, "written out, it has too many nodes");
       if (llvm::SaturatingMultiply<uint64_t>(bytesFolded(N, *Loop->Body), Loop->Trips) > MaxGrowth)
         return reject(N, "written out, its trips hold too large constants");

@@ -6,6 +6,8 @@
 
 #include "Inlining.h"
 
+#include "Rewriting.h"
+
 #include "deepshare/IR/Cloner.h"
 #include "deepshare/ONNX/ONNX.h"
 
@@ -74,13 +76,11 @@ public:
   Inliner(Node &Caller, const Function &F)
       : Cloner(Caller.parent()->model()), Caller(Caller), F(F), Stem(Caller.displayName().str()) {}
 
-  Graph::iterator run() {
+  void run() {
     for (auto [Index, Input] : llvm::enumerate(F.Body->inputs()))
       map(Input, Caller.input(Index));
     Graph &G = *Caller.parent();
     Graph::iterator Place = Graph::iteratorTo(&Caller);
-    bool IsFirst = Place == G.begin();
-    Graph::iterator Previous = IsFirst ? Place : std::prev(Place);
     for (const Node &N : *F.Body)
       dropMissing(*cloneNode(N, G, Place));
     llvm::StringSet<> Used;
@@ -92,7 +92,6 @@ public:
     G.erase(&Caller);
     for (auto &[New, Name] : Renamed)
       New->setName(Name);
-    return IsFirst ? G.begin() : std::next(Previous);
   }
 
 private:
@@ -159,4 +158,6 @@ private:
 };
 } // namespace
 
-Graph::iterator deepshare::inlineCall(Node &Caller, const Function &F) { return Inliner(Caller, F).run(); }
+Graph::iterator deepshare::inlineCall(Node &Caller, const Function &F) {
+  return firstInPlaceOf(Caller, [&] { Inliner(Caller, F).run(); });
+}

@@ -85,12 +85,8 @@ private:
   }
 
   /// The part that \p N, a SequenceAt of \p Parts, takes; nothing if that is not known.
-  static std::optional<size_t> partOf(const Node &N, size_t Parts) {
-    std::optional<std::vector<int64_t>> Index = constantIntegers(N.input(1));
-    if (!Index || Index->size() != 1)
-      return std::nullopt;
-    int64_t Part = Index->front() + (Index->front() < 0 ? int64_t(Parts) : 0);
-    return Part >= 0 && Part < int64_t(Parts) ? std::optional<size_t>(Part) : std::nullopt;
+  static std::optional<int64_t> partOf(const Node &N, int64_t Parts) {
+    return constantPlace(N.input(1), Parts, Parts - 1);
   }
 
   static bool areParts(const Value &Sequence, size_t Parts) {
@@ -111,7 +107,7 @@ private:
       Split->addOutput(G.model().uniqueName(N.output()->name() + "_part"));
     std::vector<bool> IsTaken(Sizes.size());
     for (Node *At : llvm::map_to_vector(N.output()->uses(), [](const Use &U) { return U.User; })) {
-      size_t Part = *partOf(*At, Sizes.size());
+      int64_t Part = *partOf(*At, Sizes.size());
       Value *New = Split->output(Part);
       // A part has one name; who takes it again gets a copy.
       if (IsTaken[Part])

@@ -35,16 +35,6 @@ using namespace deepshare;
 
 using Elements = llvm::SmallVector<Value *>;
 
-/// Operand \p Index of \p N, a constant place from 0 to \p Last of a sequence with \p Size elements, from the front;
-/// nothing if it is none.
-static std::optional<int64_t> placeOperand(const Node &N, unsigned Index, int64_t Size, int64_t Last) {
-  std::optional<std::vector<int64_t>> Given = constantIntegers(N.input(Index));
-  if (!Given || Given->size() != 1)
-    return std::nullopt;
-  int64_t Place = Given->front() + (Given->front() < 0 ? Size : 0);
-  return Place >= 0 && Place <= Last ? std::optional<int64_t>(Place) : std::nullopt;
-}
-
 /// What the sequence \p V holds; nothing if that is not known.
 static std::optional<Elements> elementsOf(const Value *V) {
   llvm::SmallVector<const Node *> Inserts;
@@ -56,7 +46,7 @@ static std::optional<Elements> elementsOf(const Value *V) {
   Elements Found(N->inputs());
   for (const Node *Insert : llvm::reverse(Inserts)) {
     int64_t Size = Found.size();
-    std::optional<int64_t> Place = Insert->input(2) ? placeOperand(*Insert, 2, Size, Size) : Size;
+    std::optional<int64_t> Place = Insert->input(2) ? constantPlace(Insert->input(2), Size, Size) : Size;
     if (!Place)
       return std::nullopt;
     Found.insert(Found.begin() + *Place, Insert->input(1));
@@ -88,7 +78,7 @@ public:
 private:
   static bool takeOne(Node &At, llvm::ArrayRef<Value *> Of) {
     int64_t Size = Of.size();
-    std::optional<int64_t> Place = placeOperand(At, 1, Size, Size - 1);
+    std::optional<int64_t> Place = constantPlace(At.input(1), Size, Size - 1);
     if (!Place)
       return false;
     Graph &G = *At.parent();

@@ -87,6 +87,14 @@ std::optional<std::vector<int64_t>> deepshare::constantIntegers(const Value *V) 
   return std::nullopt;
 }
 
+std::optional<int64_t> deepshare::constantPlace(const Value *V, int64_t Size, int64_t Last) {
+  std::optional<std::vector<int64_t>> Given = constantIntegers(V);
+  if (!Given || Given->size() != 1)
+    return std::nullopt;
+  int64_t Place = Given->front() + (Given->front() < 0 ? Size : 0);
+  return Place >= 0 && Place <= Last ? std::optional<int64_t>(Place) : std::nullopt;
+}
+
 std::optional<int64_t> deepshare::byteSize(const std::optional<TensorType> &Type) {
   if (!Type || !Type->isStatic() || elementSize(Type->Element) == 0)
     return std::nullopt;

@@ -68,6 +68,10 @@ std::optional<int64_t> fixedDimension(const Value &V, int64_t Axis);
 /// The elements of a constant int64 or int32 tensor of any rank; nothing for anything else.
 std::optional<std::vector<int64_t>> constantIntegers(const Value *V);
 
+/// The place from 0 to \p Last that \p V, a constant of one element, is among \p Size; a negative one counts from the
+/// end. Nothing if it is none.
+std::optional<int64_t> constantPlace(const Value *V, int64_t Size, int64_t Last);
+
 /// An operand that an operator took as attribute \p Name before some opset and takes as constant input \p Index since.
 std::optional<std::vector<int64_t>> integersOperand(const Node &N, unsigned Index, llvm::StringRef Name);
 
