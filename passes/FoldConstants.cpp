@@ -205,8 +205,7 @@ private:
 
   void visit(Node &N) {
     if (N.is("Constant")) {
-      // A file may give it more outputs than the operator has.
-      if (std::optional<Tensor> T = valueOfConstant(N); T && N.numOutputs() == 1) {
+      if (std::optional<Tensor> T = valueOfConstant(N)) {
         replace(N, *T);
         ++Constants;
       }

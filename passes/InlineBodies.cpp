@@ -72,8 +72,7 @@ static std::optional<bool> constantCondition(const Value *V) {
 /// True if the condition that \p Body returns is the one that it was given, or constantly true.
 static bool goesOn(const Graph &Body) {
   const Value *Condition = Body.outputs().front();
-  // Of an operator that the opset does not have nobody checks that it has its operand.
-  while (Condition && Condition->producer() && Condition->producer()->is("Identity"))
+  while (Condition->producer() && Condition->producer()->is("Identity"))
     Condition = Condition->producer()->input(0);
   return Condition == Body.inputs()[1] || constantCondition(Condition) == true;
 }

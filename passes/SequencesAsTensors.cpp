@@ -39,7 +39,7 @@ using Elements = llvm::SmallVector<Value *>;
 static std::optional<Elements> elementsOf(const Value *V) {
   llvm::SmallVector<const Node *> Inserts;
   const Node *N = V ? V->producer() : nullptr;
-  for (; N && N->is("SequenceInsert") && N->numInputs() >= 2 && N->input(0); N = N->input(0)->producer())
+  for (; N && N->is("SequenceInsert"); N = N->input(0)->producer())
     Inserts.push_back(N);
   if (!N || !(N->is("SequenceEmpty") || N->is("SequenceConstruct")))
     return std::nullopt;
@@ -62,8 +62,7 @@ public:
   llvm::Expected<bool> run(Model &M, PassContext &) override {
     llvm::SmallVector<Node *> Readers;
     M.graph().walk([&](Node &N) {
-      // Whether there is an output, nobody checks for operators that the opset does not have.
-      if ((N.is("ConcatFromSequence") || N.is("SequenceAt")) && N.numOutputs() == 1)
+      if (N.is("ConcatFromSequence") || N.is("SequenceAt"))
         Readers.push_back(&N);
     });
     uint64_t Before = Reads;

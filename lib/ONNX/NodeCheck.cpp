@@ -49,14 +49,23 @@ static llvm::Error checkNode(const Node &N, int64_t Opset) {
         return Fail(fmt::format("operand {} is missing", I));
     return llvm::Error::success();
   }
-  const OpSchema *Schema =
-      N.domain().empty() ? OpSchemaRegistry::Schema(N.opType().str(), int(Opset), ONNX_DOMAIN) : nullptr;
-  if (!Schema)
+  if (!N.domain().empty())
     return llvm::Error::success();
+  const OpSchema *Schema = OpSchemaRegistry::Schema(N.opType().str(), int(Opset), ONNX_DOMAIN);
+  if (!Schema) {
+    // Passes know operators by their names. Of those that no opset has (experimental ones of old exporters) none does.
+    if (OpSchemaRegistry::Schema(N.opType().str(), ONNX_DOMAIN))
+      return Fail(fmt::format("opset {} does not have this operator", Opset));
+    return llvm::Error::success();
+  }
   if (int(N.numInputs()) < Schema->min_input())
     return Fail(fmt::format("expected at least {} operands, got {}", Schema->min_input(), N.numInputs()));
+  if (int(N.numInputs()) > Schema->max_input())
+    return Fail(fmt::format("expected at most {} operands, got {}", Schema->max_input(), N.numInputs()));
   if (int(N.numOutputs()) < Schema->min_output())
     return Fail(fmt::format("expected at least {} outputs, got {}", Schema->min_output(), N.numOutputs()));
+  if (int(N.numOutputs()) > Schema->max_output())
+    return Fail(fmt::format("expected at most {} outputs, got {}", Schema->max_output(), N.numOutputs()));
   for (unsigned I = 0; I < N.numInputs() && !Schema->inputs().empty(); ++I) {
     const auto &Formals = Schema->inputs();
     const auto &Formal = Formals[std::min<size_t>(I, Formals.size() - 1)];

@@ -77,11 +77,12 @@ TEST(Import, DomainsAndOptionalInputs) {
   ModelProto P = sample();
   NodeProto &N = *P.mutable_graph()->mutable_node(1);
   N.set_domain("ai.onnx");
+  N.set_op_type("Clip");
   N.add_input("");
   N.add_input("W");
   std::unique_ptr<Model> M = llvm::cantFail(fromProto(P));
   const Node &Second = *std::next(M->graph().begin());
-  EXPECT_TRUE(Second.is("Relu"));
+  EXPECT_TRUE(Second.is("Clip"));
   EXPECT_EQ(Second.numInputs(), 3u);
   EXPECT_EQ(Second.input(1), nullptr);
   EXPECT_EQ(toProto(*M).graph().node(1).domain(), "ai.onnx");
@@ -196,6 +197,10 @@ TEST(Import, NodesHaveWhatTheirOperatorsNeed) {
             "test.onnx: node 'Y' (MaxPool): attribute 'strides': expected sizes of at least 1, got 0");
   EXPECT_EQ(Message("{ W = Relu(X) Y = Conv<group = 0>(X, W) }"),
             "test.onnx: node 'Y' (Conv): attribute 'group': expected at least 1, got 0");
+  EXPECT_EQ(Message("{ Y = Add(X, X, X) }"), "test.onnx: node 'Y' (Add): expected at most 2 operands, got 3");
+  EXPECT_EQ(Message("{ Y, Z = Relu(X) }"), "test.onnx: node 'Y' (Relu): expected at most 1 outputs, got 2");
+  EXPECT_EQ(Message("{ Y = Gelu(X) }"), "test.onnx: node 'Y' (Gelu): opset 17 does not have this operator");
+  EXPECT_EQ(Message("{ Y = ATen(X) }"), "") << "no opset has it: an old exporter's own";
 }
 
 TEST(Import, TilesAreSquare) {

@@ -99,7 +99,7 @@ TEST(InferShapes, OldOperatorSets) {
 
 TEST(CheckModel, KnowsOperators) {
   EXPECT_EQ(messageOf(checkModel(*parse(modelText("float[1] X", "float[1] Y", "{ Y = Relu(X) }")))), "");
-  EXPECT_THAT(messageOf(checkModel(*parse(modelText("float[1] X", "float[1] Y", "{ Y = Relu(X, X) }")))),
+  EXPECT_THAT(messageOf(checkModel(*parse(modelText("float[1] X", "float[1] Y", "{ Y = Relu<slope = 1>(X) }")))),
               HasSubstr("ONNX's checker refuses the model: "));
   EXPECT_THAT(messageOf(checkModel(*parse(modelText("float[1] X", "float[1] Y", "{ Y = NoSuch(X) }")))),
               HasSubstr("NoSuch"));
