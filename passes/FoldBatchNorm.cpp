@@ -78,21 +78,12 @@ static std::optional<ChannelwiseAffine> affineOf(const Node &Norm) {
   return Result;
 }
 
-static bool isInference(const Node &Norm) {
-  if (Norm.intAttribute("training_mode", 0) != 0 || Norm.intAttribute("spatial", 1) != 1)
-    return false;
-  for (unsigned I = 1; I < Norm.numOutputs(); ++I)
-    if (!Norm.output(I)->isDead())
-      return false;
-  return true;
-}
-
 // BatchNormalization(Linear(x, w, b)) => Linear(x, w', b')
 static bool foldInto(Node &Norm) {
   Node *Linear = Norm.input(0)->producer();
   if (!Linear || !(Linear->is("Conv") || Linear->is("ConvTranspose") || Linear->is("Gemm")))
     return reject(Norm, "no Conv, ConvTranspose or Gemm before it");
-  if (!isInference(Norm))
+  if (!isInferenceNormalization(Norm))
     return reject(Norm, "it is in training mode");
   if (Linear->parent() != Norm.parent() || Linear->output()->uses().size() != 1 || Linear->output()->isGraphOutput())
     return reject(Norm, "the layer before it has other users");

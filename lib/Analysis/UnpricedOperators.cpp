@@ -31,6 +31,29 @@ static bool isSecret(const Value *V) {
   return !V->type() || isFloatingPoint(V->type()->Element);
 }
 
+/// True for operators of ONNX's own domain that are linear in their first operand, that move numbers without looking at
+/// them, and for those that gates are made of.
+static bool isPricedOrFree(StringRef Type) {
+  return llvm::StringSwitch<bool>(Type)
+      .Cases("Add", "Sub", "Neg", "Sum", "Mean", "Mul", "Div", "Gemm", "MatMul", true)
+      .Cases("Einsum", "Conv", "ConvTranspose", "BatchNormalization", "AveragePool", "GlobalAveragePool", true)
+      .Cases("ReduceMean", "ReduceSum", "CumSum", "DFT", "GridSample", "RoiAlign", "AffineGrid", "Col2Im", true)
+      .Cases("Resize", "Upsample", "Identity", "Dropout", "Cast", "CastLike", "BitCast", true)
+      .Cases("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand", "Tile", "Pad", "Trilu", true)
+      .Cases("Concat", "Split", "Slice", "Compress", "CenterCropPad", "DepthToSpace", "SpaceToDepth", true)
+      .Cases("Gather", "GatherElements", "GatherND", "ReverseSequence", "MaxUnpool", "OneHot", true)
+      .Cases("Scatter", "ScatterElements", "ScatterND", "TensorScatter", true)
+      .Cases("SequenceConstruct", "SequenceInsert", "SequenceErase", "SequenceAt", "SequenceLength", true)
+      .Cases("ConcatFromSequence", "SplitToSequence", "SequenceMap", true)
+      .Cases("Optional", "OptionalGetElement", "OptionalHasElement", "If", "Loop", "Scan", true)
+      .Cases("Shape", "Size", "Range", "EyeLike", "RandomNormalLike", "RandomUniformLike", true)
+      .Cases("Relu", "LeakyRelu", "PRelu", "ThresholdedRelu", "Clip", "HardSigmoid", "HardSwish", "Abs", true)
+      .Cases("Sign", "Max", "Min", "ReduceMax", "ReduceMin", "MaxPool", "GlobalMaxPool", true)
+      .Cases("ArgMax", "ArgMin", "TopK", "Where", "Equal", "Less", "LessOrEqual", true)
+      .Cases("Greater", "GreaterOrEqual", "Not", "And", "Or", "Xor", true)
+      .Default(false);
+}
+
 /// What the report calls the operator of \p N; empty if it is priced, or free. What is in an operator that is neither
 /// ONNX's nor a function, nobody can tell: a com.microsoft.FusedConv may hold a gate.
 static std::string unpricedName(const Model &M, const Node &N) {
@@ -39,22 +62,11 @@ static std::string unpricedName(const Model &M, const Node &N) {
   if (!N.domain().empty())
     return (N.domain() + "." + N.opType()).str();
   bool IsSecond = N.numInputs() > 1 && isSecret(N.input(1));
-  if (N.is("Mul"))
-    return isSecret(N.input(0)) && IsSecond ? "Mul of two values" : "";
   if (N.is("Div"))
     return IsSecond ? "Div" : "";
-  bool IsUnpriced =
-      llvm::StringSwitch<bool>(N.opType())
-          .Cases("Sigmoid", "Tanh", "Exp", "Log", "Softmax", "LogSoftmax", "Gelu", "Erf", "Swish", "Mish", true)
-          .Cases("Softplus", "Softsign", "Elu", "Selu", "Celu", "Shrink", "Sqrt", "Reciprocal", "Pow", "Mod", true)
-          .Cases("LayerNormalization", "InstanceNormalization", "GroupNormalization", "RMSNormalization", true)
-          .Cases("LRN", "LpNormalization", "MeanVarianceNormalization", "LpPool", "GlobalLpPool", true)
-          .Cases("ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", "ReduceProd", "ReduceL1", true)
-          .Cases("Sin", "Cos", "Tan", "Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", true)
-          .Cases("Atanh", "Round", "Floor", "Ceil", "QuantizeLinear", "DynamicQuantizeLinear", true)
-          .Cases("Hardmax", "IsNaN", "IsInf", "NonZero", "NonMaxSuppression", "Unique", "LSTM", "GRU", "RNN", true)
-          .Default(false);
-  return IsUnpriced ? N.opType().str() : "";
+  if (IsSecond && isSecret(N.input(0)) && llvm::is_contained({"Mul", "Einsum", "GridSample", "RoiAlign"}, N.opType()))
+    return (N.opType() + " of two values").str();
+  return isPricedOrFree(N.opType()) ? "" : N.opType().str();
 }
 
 /// Elements for one image; 0 where the shape is not known.

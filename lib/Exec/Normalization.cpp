@@ -18,9 +18,10 @@ static at::Tensor perChannel(const at::Tensor &T, const at::Tensor &X) {
   return T.reshape(Dims);
 }
 
-/// Inference only. Up to opset 8, `spatial` = 0 asks for statistics of single elements.
+/// Inference only. Before opset 14 more than one output asks for training. Up to opset 8, `spatial` = 0 asks for
+/// statistics of single elements.
 static bool isInference(const Attributes &A) {
-  return A.getInt("training_mode", 0) == 0 && A.getInt("spatial", 1) == 1;
+  return A.getInt("training_mode", 0) == 0 && A.getInt("spatial", 1) == 1 && A.node().numOutputs() == 1;
 }
 
 static Tensors batchNormalization(const OpContext &C) {

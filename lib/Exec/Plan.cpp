@@ -72,7 +72,8 @@ llvm::Expected<Step> exec::planStep(const Node &N, const CallFrame *Frame) {
   const Function *F = N.parent()->model().function(N);
   if (!F) {
     std::string Name = N.domain().empty() ? N.opType().str() : (N.domain() + "." + N.opType()).str();
-    return nodeError(N, Op ? fmt::format("operator {} is not supported with these attributes", Name)
+    return nodeError(N, Op ? fmt::format("operator {} is not supported with these attributes{}", Name,
+                                         N.numOutputs() > 1 ? " and outputs" : "")
                            : fmt::format("operator {} (opset {}) is neither known nor a function of the model", Name,
                                          S.Attrs.opset()));
   }

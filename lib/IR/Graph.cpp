@@ -55,9 +55,12 @@ void Node::dropAllInputs() {
 }
 
 llvm::StringRef Node::displayName() const {
-  if (!Name.empty() || Outputs.empty())
+  if (!Name.empty())
     return Name;
-  return Outputs.front()->name();
+  for (const auto &Output : Outputs)
+    if (!Output->name().empty())
+      return Output->name();
+  return "";
 }
 
 void Node::setInput(unsigned Index, Value *New) {

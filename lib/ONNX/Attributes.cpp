@@ -212,7 +212,7 @@ struct ValueWriter {
 };
 } // namespace
 
-static int32_t typeOf(const AttributeValue &Value) {
+int32_t deepshare::onnx::typeOf(const AttributeValue &Value) {
   if (const auto *Opaque = std::get_if<OpaqueAttribute>(&Value))
     return Opaque->Type;
   if (const auto *Reference = std::get_if<AttributeReference>(&Value))

@@ -21,6 +21,9 @@ using GraphWriter = llvm::function_ref<void(const Graph &, GraphProto &)>;
 /// Reads an attribute; clears the modelled fields of \p P.
 llvm::Expected<Attribute> readAttribute(AttributeProto &P, const TensorSource &Source, GraphReader ReadGraph);
 
+/// ONNX's AttributeProto.AttributeType of \p Value.
+int32_t typeOf(const AttributeValue &Value);
+
 /// Makes \p P describe \p A.
 void writeAttribute(const Attribute &A, AttributeProto &P, const TensorSink &Sink, GraphWriter WriteGraph);
 

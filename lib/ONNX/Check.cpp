@@ -71,13 +71,17 @@ static void takeTypes(Graph &G, const GraphProto &P) {
 // Shape inference names a node by its name only.
 static void nameNodes(GraphProto &P) {
   for (NodeProto &N : *P.mutable_node()) {
-    if (N.name().empty() && N.output_size())
-      N.set_name(N.output(0));
+    for (const std::string &Output : N.output())
+      if (N.name().empty())
+        N.set_name(Output);
     for (AttributeProto &A : *N.mutable_attribute())
       if (A.has_g())
         nameNodes(*A.mutable_g());
   }
 }
+
+static constexpr llvm::StringLiteral Contradictions[] = {" differ", "ncompatible dimensions", " has inconsistent type ",
+                                                         "nvalid attribute", " has incorrect size"};
 
 // The line of a strict inference's message that speaks of types that contradict each other, in our words; empty if
 // there is none. All else that strict inference refuses is something that the library cannot infer: not an error.
@@ -85,7 +89,7 @@ static std::string findContradiction(llvm::StringRef Message) {
   llvm::SmallVector<llvm::StringRef> Lines;
   Message.split(Lines, '\n');
   for (llvm::StringRef Line : Lines) {
-    if (!Line.contains(" differ") && !Line.contains("ncompatible dimensions"))
+    if (llvm::none_of(Contradictions, [&](llvm::StringRef Words) { return Line.contains(Words); }))
       continue;
     // "(op_type:Add, node name: sum): [ShapeInferenceError] reason"; the innermost node comes last.
     size_t Start = Line.rfind("(op_type:");
@@ -94,7 +98,9 @@ static std::string findContradiction(llvm::StringRef Message) {
     llvm::StringRef Node = Line.substr(Start).drop_front(9);
     auto [Head, Reason] = Node.split("): ");
     auto [Type, Name] = Head.split(", node name: ");
-    return fmt::format("node '{}' ({}): {}", Name.str(), Type.str(), Reason.substr(Reason.find("] ") + 2).str());
+    if (Reason.starts_with("["))
+      Reason = Reason.split("] ").second;
+    return fmt::format("node '{}' ({}): {}", Name.str(), Type.str(), Reason.str());
   }
   return "";
 }
@@ -102,7 +108,7 @@ static std::string findContradiction(llvm::StringRef Message) {
 // Runs the library's inference on \p P.
 static llvm::Error infer(ModelProto &P, bool Strict) {
   try {
-    ShapeInferenceOptions Options(/*check_type=*/false, /*strict_mode=*/Strict, /*data_prop=*/true);
+    ShapeInferenceOptions Options(/*check_type=*/Strict, /*strict_mode=*/Strict, /*data_prop=*/true);
     shape_inference::InferShapes(P, OpSchemaRegistry::Instance(), Options);
   } catch (const std::exception &E) {
     return llvm::createStringError(llvm::StringRef(E.what()).trim());
@@ -123,6 +129,7 @@ static llvm::Error inferTypes(Model &M) {
     if (!Contradiction.empty())
       return llvm::createStringError("cannot infer shapes: " + Contradiction);
     exportModel(M, P, Sink);
+    nameNodes(*P.mutable_graph());
     if (llvm::Error E = infer(P, /*Strict=*/false))
       return llvm::createStringError("cannot infer shapes: " + llvm::toString(std::move(E)));
   }

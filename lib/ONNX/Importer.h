@@ -21,8 +21,9 @@ inline constexpr char MarkPlace = '=', MarkWhole = '+';
 /// Builds the IR of \p P, which has its `raw_data` in \p Source, and takes \p P apart. Errors name node or tensor.
 llvm::Expected<std::unique_ptr<Model>> importModel(ModelProto &P, const TensorSource &Source);
 
-/// An error that names the node if one lacks an operand that its operator, of the imported opset, cannot do without, or
-/// has a window, stride or tile of no size; and one that names the function if calls go on without end.
+/// An error that names the node if one has not the operands, outputs and attributes that its operator, of the imported
+/// opset, asks for, or a window, stride or tile of no size; and one that names the function if calls go on without end,
+/// or if it has the name of an operator of ONNX's own domain.
 llvm::Error checkNodes(Model &M);
 
 } // namespace deepshare::onnx

@@ -4,12 +4,14 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Passes read a node's operands by their place, and divide by strides and tile sizes. So that none has to ask whether
-// an operand is there that the operator cannot do without, or whether a size is one, files are refused when they are
-// read. So are functions that call themselves.
+// Passes read a node's operands, outputs and attributes by their place and name, and divide by strides and tile sizes.
+// So that none has to ask whether one is there that the operator cannot do without, or whether a size is one, files are
+// refused when they are read. So are functions that call themselves, and those that have an operator's name: whether
+// they take its place, ONNX leaves to each runtime, and ONNX Runtime's answer is no.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Attributes.h"
 #include "Importer.h"
 
 #include "deepshare/IR/ShareOps.h"
@@ -26,11 +28,31 @@
 using namespace deepshare;
 using namespace deepshare::onnx;
 
-/// Sizes are sizes, and no operand is left out that the operator needs.
+/// The operator \p Type of ONNX's own domain as opset \p Opset defines it. ONNX Runtime knows some of later opsets in
+/// files of earlier ones, and writes such files (LayerNormalization): of these it is the latest definition. Null for
+/// operators that no opset has.
+static const OpSchema *findSchema(llvm::StringRef Type, int64_t Opset) {
+  const OpSchema *Schema = OpSchemaRegistry::Schema(Type.str(), int(Opset), ONNX_DOMAIN);
+  return Schema ? Schema : OpSchemaRegistry::Schema(Type.str(), ONNX_DOMAIN);
+}
+
+/// True if \p Schema cannot do without its operand \p Index.
+static bool needsOperand(const OpSchema &Schema, unsigned Index) {
+  const auto &Formals = Schema.inputs();
+  if (Formals.empty() || (Index >= Formals.size() && Formals.back().GetOption() != OpSchema::Variadic))
+    return false;
+  return Formals[std::min<size_t>(Index, Formals.size() - 1)].GetOption() != OpSchema::Optional;
+}
+
+/// "INTS", as ONNX calls attributes of this type.
+static std::string typeName(int32_t Type) {
+  return AttributeProto::AttributeType_Name(static_cast<AttributeProto::AttributeType>(Type));
+}
+
+/// Sizes are sizes, and \p N has the operands, outputs and attributes of its operator.
 static llvm::Error checkNode(const Node &N, int64_t Opset) {
   auto Fail = [&](const std::string &What) {
-    std::string Name = N.numOutputs() && N.output() ? N.output()->name().str() : N.name().str();
-    return makeError(fmt::format("node '{}' ({}): {}", Name, N.opType().str(), What));
+    return makeError(fmt::format("node '{}' ({}): {}", N.displayName().str(), N.opType().str(), What));
   };
   for (llvm::StringRef Name : {"strides", "dilations", "kernel_shape", "block"})
     for (int64_t Size : N.intsAttribute(Name))
@@ -51,13 +73,12 @@ static llvm::Error checkNode(const Node &N, int64_t Opset) {
   }
   if (!N.domain().empty())
     return llvm::Error::success();
-  const OpSchema *Schema = OpSchemaRegistry::Schema(N.opType().str(), int(Opset), ONNX_DOMAIN);
-  if (!Schema) {
-    // Passes know operators by their names. Of those that no opset has (experimental ones of old exporters) none does.
-    if (OpSchemaRegistry::Schema(N.opType().str(), ONNX_DOMAIN))
-      return Fail(fmt::format("opset {} does not have this operator", Opset));
+  // Passes know operators by their names. Of those that no opset has (experimental ones of old exporters) none does.
+  const OpSchema *Schema = findSchema(N.opType(), Opset);
+  if (!Schema)
     return llvm::Error::success();
-  }
+  if (Opset == 0)
+    return Fail("no operator set of ONNX's own domain is imported");
   if (int(N.numInputs()) < Schema->min_input())
     return Fail(fmt::format("expected at least {} operands, got {}", Schema->min_input(), N.numInputs()));
   if (int(N.numInputs()) > Schema->max_input())
@@ -66,15 +87,57 @@ static llvm::Error checkNode(const Node &N, int64_t Opset) {
     return Fail(fmt::format("expected at least {} outputs, got {}", Schema->min_output(), N.numOutputs()));
   if (int(N.numOutputs()) > Schema->max_output())
     return Fail(fmt::format("expected at most {} outputs, got {}", Schema->max_output(), N.numOutputs()));
-  for (unsigned I = 0; I < N.numInputs() && !Schema->inputs().empty(); ++I) {
-    const auto &Formals = Schema->inputs();
-    const auto &Formal = Formals[std::min<size_t>(I, Formals.size() - 1)];
-    bool IsKnown = I < Formals.size() || Formal.GetOption() == OpSchema::Variadic;
-    if (!N.input(I) && IsKnown && Formal.GetOption() != OpSchema::Optional)
-      return Fail(fmt::format("operand {} ({}) is left out", I, Formal.GetName()));
+  for (unsigned I = 0; I < N.numInputs(); ++I)
+    if (!N.input(I) && needsOperand(*Schema, I)) {
+      const auto &Formals = Schema->inputs();
+      return Fail(
+          fmt::format("operand {} ({}) is left out", I, Formals[std::min<size_t>(I, Formals.size() - 1)].GetName()));
+    }
+  for (const auto &[Name, Formal] : Schema->attributes()) {
+    const Attribute *A = N.attribute(Name);
+    if (!A && Formal.required)
+      return Fail(fmt::format("attribute '{}' is missing", Name));
+    if (A && typeOf(A->Value) != Formal.type)
+      return Fail(
+          fmt::format("attribute '{}': expected {}, got {}", Name, typeName(Formal.type), typeName(typeOf(A->Value))));
   }
   return llvm::Error::success();
 }
+
+namespace {
+/// What the nodes of a function and the calls of it are checked by.
+struct FunctionFacts {
+  int64_t Opset = 0; ///< of ONNX's own domain; 0 if none is imported
+  /// Of each input a use that cannot do without it, if there is one; bodies of control flow may not run.
+  llvm::SmallVector<std::optional<Use>> Needs;
+
+  explicit FunctionFacts(const Function &F) {
+    for (const OpsetImport &Import : F.Opsets)
+      if (Import.Domain.empty())
+        Opset = Import.Version;
+    for (const Value *Input : F.Body->inputs()) {
+      const Use *Need = llvm::find_if(Input->uses(), [&](const Use &U) {
+        bool IsOperator = U.User->domain().empty() && U.User->parent() == F.Body.get();
+        const OpSchema *Schema = IsOperator ? findSchema(U.User->opType(), Opset) : nullptr;
+        return Schema && needsOperand(*Schema, U.Index);
+      });
+      Needs.push_back(Need == Input->uses().end() ? std::nullopt : std::optional(*Need));
+    }
+  }
+};
+} // namespace
+
+/// An error if \p Call leaves out an operand that its function needs.
+static llvm::Error checkCall(const Node &Call, const FunctionFacts &Callee) {
+  for (auto [Index, Need] : llvm::enumerate(Callee.Needs))
+    if (Need && !Call.input(Index))
+      return makeError(fmt::format("node '{}' ({}): operand {} is left out, which node '{}' ({}) of the function needs",
+                                   Call.displayName().str(), Call.opType().str(), Index,
+                                   Need->User->displayName().str(), Need->User->opType().str()));
+  return llvm::Error::success();
+}
+
+static std::string nameOf(const Function &F) { return (F.Domain.empty() ? "" : F.Domain + ".") + F.Name; }
 
 namespace {
 /// Follows calls of model-local functions. One that calls itself has no meaning in ONNX; a few that call each other
@@ -88,8 +151,6 @@ public:
 private:
   static constexpr uint64_t MaxNodes = 1 << 22;
   static constexpr unsigned MaxDepth = 100;
-
-  static std::string nameOf(const Function &F) { return (F.Domain.empty() ? "" : F.Domain + ".") + F.Name; }
 
   /// The nodes of \p G once all calls in it are replaced by what they call.
   llvm::Expected<uint64_t> expand(Graph &G) {
@@ -144,11 +205,19 @@ static constexpr size_t MostFunctions = 10'000;
 llvm::Error deepshare::onnx::checkNodes(Model &M) {
   if (M.functions().size() > MostFunctions)
     return makeError(fmt::format("expected at most {} functions, got {}", MostFunctions, M.functions().size()));
-  auto CheckGraph = [](Graph &G, int64_t Opset) {
+  llvm::DenseMap<const Function *, FunctionFacts> Facts;
+  for (const Function &F : M.functions()) {
+    if (F.Domain.empty() && findSchema(F.Name, 0))
+      return makeError(fmt::format("function '{}': it has the name of an operator of ONNX's own domain", F.Name));
+    Facts.try_emplace(&F, F);
+  }
+  auto CheckGraph = [&](Graph &G, int64_t Opset) {
     llvm::Error Failed = llvm::Error::success();
     G.walk([&](Node &N) {
       if (!Failed)
         Failed = checkNode(N, Opset);
+      if (auto Callee = Facts.find(M.function(N)); !Failed && Callee != Facts.end())
+        Failed = checkCall(N, Callee->second);
     });
     return Failed;
   };
@@ -156,13 +225,8 @@ llvm::Error deepshare::onnx::checkNodes(Model &M) {
     return E;
   if (llvm::Error E = CheckGraph(M.graph(), M.opsetVersion()))
     return E;
-  for (Function &F : M.functions()) {
-    int64_t Opset = 0;
-    for (const OpsetImport &Import : F.Opsets)
-      if (Import.Domain.empty())
-        Opset = Import.Version;
-    if (llvm::Error E = CheckGraph(*F.Body, Opset))
-      return E;
-  }
+  for (const Function &F : M.functions())
+    if (llvm::Error E = CheckGraph(*F.Body, Facts.find(&F)->second.Opset))
+      return makeError(fmt::format("function '{}': {}", nameOf(F), llvm::toString(std::move(E))));
   return llvm::Error::success();
 }

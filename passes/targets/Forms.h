@@ -8,6 +8,7 @@
 #define DEEPSHARE_PASSES_TARGETS_FORMS_H
 
 #include "../ConstantNode.h"
+#include "../Rewriting.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -44,6 +45,11 @@ inline std::string needSymmetricPads(const Node &N) {
 inline std::string needExplicitPads(const Node &N) {
   std::string Auto = N.stringAttribute("auto_pad", "NOTSET");
   return Auto == "NOTSET" ? std::string() : fmt::format("auto_pad '{}' could not be made explicit", Auto);
+}
+
+/// Refuses a BatchNormalization in training mode.
+inline std::string refuseTraining(const Node &N) {
+  return isInferenceNormalization(N) ? std::string() : "it is in training mode";
 }
 
 /// The first of the reasons that is not empty.

@@ -199,8 +199,32 @@ TEST(Import, NodesHaveWhatTheirOperatorsNeed) {
             "test.onnx: node 'Y' (Conv): attribute 'group': expected at least 1, got 0");
   EXPECT_EQ(Message("{ Y = Add(X, X, X) }"), "test.onnx: node 'Y' (Add): expected at most 2 operands, got 3");
   EXPECT_EQ(Message("{ Y, Z = Relu(X) }"), "test.onnx: node 'Y' (Relu): expected at most 1 outputs, got 2");
-  EXPECT_EQ(Message("{ Y = Gelu(X) }"), "test.onnx: node 'Y' (Gelu): opset 17 does not have this operator");
+  EXPECT_EQ(Message("{ , Y = LSTM<hidden_size = 3>(X, X) }"),
+            "test.onnx: node 'Y' (LSTM): expected at least 3 operands, got 2");
+  EXPECT_EQ(Message("{ Y = Concat(X, X) }"), "test.onnx: node 'Y' (Concat): attribute 'axis' is missing");
+  EXPECT_EQ(Message("{ Y = Concat<axis = 1.5>(X, X) }"),
+            "test.onnx: node 'Y' (Concat): attribute 'axis': expected INT, got FLOAT");
   EXPECT_EQ(Message("{ Y = ATen(X) }"), "") << "no opset has it: an old exporter's own";
+  EXPECT_EQ(Message("{ Y = Gelu(X) }"), "") << "ONNX Runtime writes operators of later opsets into files";
+  EXPECT_EQ(Message("{ Y = Gelu(X, X) }"), "test.onnx: node 'Y' (Gelu): expected at most 1 operands, got 2");
+}
+
+TEST(Import, FunctionsHaveWhatTheirOperatorsNeed) {
+  auto Message = [](const std::string &Body, const std::string &Function) {
+    return llvm::toString(
+        parseModelText("<ir_version: 8, opset_import: [\"\" : 17, \"d\" : 1]>\ng (float X) => (float Y) " + Body +
+                           Function,
+                       "test.onnx")
+            .takeError());
+  };
+  EXPECT_EQ(Message("{ Y = d.F() }", "<domain: \"d\", opset_import: [\"\" : 17]> F (A) => (B) { B = Relu(A) }"),
+            "test.onnx: node 'Y' (F): operand 0 is left out, which node 'B' (Relu) of the function needs");
+  EXPECT_EQ(Message("{ Y = d.F(X) }", "<domain: \"d\", opset_import: [\"\" : 17]> F (A, M) => (B) { B = Clip(A, M) }"),
+            "");
+  EXPECT_EQ(Message("{ Y = d.F(X) }", "<domain: \"d\", opset_import: [\"d\" : 1]> F (A) => (B) { B = Relu(A) }"),
+            "test.onnx: function 'd.F': node 'B' (Relu): no operator set of ONNX's own domain is imported");
+  EXPECT_EQ(Message("{ Y = Relu(X) }", "<domain: \"\", opset_import: [\"\" : 17]> Relu (A) => (B) { B = Neg(A) }"),
+            "test.onnx: function 'Relu': it has the name of an operator of ONNX's own domain");
 }
 
 TEST(Import, TilesAreSquare) {

@@ -88,6 +88,13 @@ TEST(InferShapes, ContradictionsNameTheNode) {
             "cannot infer shapes: node 'sum' (Add): Incompatible dimensions");
   EXPECT_THAT(messageOf(inferShapes(*parse(modelText("float[4] X", "int64[4] Y", "{ Y = Relu(X) }")))),
               HasSubstr("node 'Y' (Relu): Inferred elem type differs from existing elem type"));
+  EXPECT_EQ(messageOf(inferShapes(*parse(modelText("float[4] X, int64[4] Z", "Y", "{ Y = Add(X, Z) }")))),
+            "cannot infer shapes: node 'Y' (Add): B has inconsistent type tensor(int64)");
+  EXPECT_EQ(messageOf(inferShapes(
+                *parse(modelText("float[1,4,8,8] X, float[4,4,1,1] W", "Y", "{ Y = Conv<strides = [1]>(X, W) }")))),
+            "cannot infer shapes: node 'Y' (Conv): Attribute strides has incorrect size");
+  EXPECT_THAT(messageOf(inferShapes(*parse(modelText("float[4] X", "Y", "{ Y = com.microsoft.Gelu(X) }")))),
+              HasSubstr("node name Y. No opset import for domain com.microsoft"));
 }
 
 TEST(InferShapes, OldOperatorSets) {

@@ -136,7 +136,7 @@ public:
   /// The node's name in the file; may be empty, need not be unique.
   llvm::StringRef name() const { return Name; }
   void setName(llvm::StringRef NewName) { Name = NewName.str(); }
-  /// The name if there is one, else the first output's: what messages call the node.
+  /// The name if there is one, else that of the first output that has one: what messages call the node.
   llvm::StringRef displayName() const;
   /// True for operator \p Type of domain \p InDomain.
   bool is(llvm::StringRef Type, llvm::StringRef InDomain = "") const { return OpType == Type && Domain == InDomain; }
