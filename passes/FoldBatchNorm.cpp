@@ -17,7 +17,7 @@
 // which re-associates: results differ by rounding. The new weights are computed in double and rounded once.
 //
 // Legal if, all checked before anything changes:
-// 1. the normalisation is not in training mode and only its first output is used;
+// 1. the normalisation is not in training mode, which before opset 14 more than one output asks for, used or not;
 // 2. its parameters, and the layer's weights and bias, are float32 constants;
 // 3. nothing but the normalisation uses the layer's output;
 // 4. the new weights are finite (a variance of 0 with epsilon 0 is left as it is).
@@ -84,7 +84,7 @@ static bool foldInto(Node &Norm) {
   if (!Linear || !(Linear->is("Conv") || Linear->is("ConvTranspose") || Linear->is("Gemm")))
     return reject(Norm, "no Conv, ConvTranspose or Gemm before it");
   if (!isInferenceNormalization(Norm))
-    return reject(Norm, "it is in training mode");
+    return reject(Norm, "it is in training mode, or normalises single elements");
   if (Linear->parent() != Norm.parent() || Linear->output()->uses().size() != 1 || Linear->output()->isGraphOutput())
     return reject(Norm, "the layer before it has other users");
   std::optional<ChannelwiseAffine> Affine = affineOf(Norm);

@@ -15,10 +15,6 @@ bool deepshare::hasOneUse(const Value *V) {
   return V->uses().size() == 1 && !V->isGraphOutput() && V->uses().front().User->parent() == V->parent();
 }
 
-bool deepshare::isInferenceNormalization(const Node &Norm) {
-  return Norm.intAttribute("training_mode", 0) == 0 && Norm.intAttribute("spatial", 1) == 1 && Norm.numOutputs() == 1;
-}
-
 std::optional<int64_t> deepshare::elementsOfImage(const Value &V) {
   const std::optional<TensorType> &Type = V.type();
   if (!Type || !Type->Dims || Type->Dims->empty() || !Type->isStatic(/*FreeLeading=*/1))

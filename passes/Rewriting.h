@@ -16,10 +16,6 @@ namespace deepshare {
 /// True if one node alone uses \p V, once, and stands in the same graph.
 bool hasOneUse(const Value *V);
 
-/// True if \p Norm, a BatchNormalization, scales and shifts each channel by its parameters. Before opset 14 more than
-/// one output asks for training, whether the others have users or not; up to opset 8 `spatial` = 0 for single elements.
-bool isInferenceNormalization(const Node &Norm);
-
 /// Elements of \p V for one image; nothing if a size but the batch is not known, or if there are more than 2^40, so
 /// that sums stay far from overflow.
 std::optional<int64_t> elementsOfImage(const Value &V);

@@ -36,6 +36,10 @@ bool deepshare::isConstant(const Value *V) {
   return !V || V->constant() || (V->producer() && V->producer()->is("Constant"));
 }
 
+bool deepshare::isInferenceNormalization(const Node &Norm) {
+  return Norm.intAttribute("training_mode", 0) == 0 && Norm.intAttribute("spatial", 1) == 1 && Norm.numOutputs() == 1;
+}
+
 std::optional<float> deepshare::splat(const Value *V) {
   if (V && V->producer() && V->producer()->is("Constant"))
     if (const float *Number = V->producer()->attributeAs<float>("value_float"))

@@ -31,17 +31,18 @@ static bool isSecret(const Value *V) {
   return !V->type() || isFloatingPoint(V->type()->Element);
 }
 
-/// True for operators of ONNX's own domain that are linear in their first operand, that move numbers without looking at
-/// them, and for those that gates are made of.
+/// True for operators of ONNX's own domain that are linear, that move numbers without looking at them, and for those
+/// that gates are made of: of some in their usual form, see looksAtSecrets().
 static bool isPricedOrFree(StringRef Type) {
   return llvm::StringSwitch<bool>(Type)
       .Cases("Add", "Sub", "Neg", "Sum", "Mean", "Mul", "Div", "Gemm", "MatMul", true)
       .Cases("Einsum", "Conv", "ConvTranspose", "BatchNormalization", "AveragePool", "GlobalAveragePool", true)
-      .Cases("ReduceMean", "ReduceSum", "CumSum", "DFT", "GridSample", "RoiAlign", "AffineGrid", "Col2Im", true)
-      .Cases("Resize", "Upsample", "Identity", "Dropout", "Cast", "CastLike", "BitCast", true)
-      .Cases("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Expand", "Tile", "Pad", "Trilu", true)
-      .Cases("Concat", "Split", "Slice", "Compress", "CenterCropPad", "DepthToSpace", "SpaceToDepth", true)
-      .Cases("Gather", "GatherElements", "GatherND", "ReverseSequence", "MaxUnpool", "OneHot", true)
+      .Cases("ReduceMean", "ReduceSum", "CumSum", "DFT", "STFT", "AffineGrid", "GridSample", "RoiAlign", true)
+      .Cases("Col2Im", "Resize", "Upsample", "RotaryEmbedding", "DequantizeLinear", true)
+      .Cases("Identity", "Dropout", "Cast", "CastLike", "Reshape", "Flatten", "Squeeze", "Unsqueeze", true)
+      .Cases("Transpose", "Expand", "Tile", "Pad", "Trilu", "Concat", "Split", "Slice", "Compress", true)
+      .Cases("CenterCropPad", "DepthToSpace", "SpaceToDepth", "ReverseSequence", "MaxUnpool", "OneHot", true)
+      .Cases("Gather", "GatherElements", "GatherND", true)
       .Cases("Scatter", "ScatterElements", "ScatterND", "TensorScatter", true)
       .Cases("SequenceConstruct", "SequenceInsert", "SequenceErase", "SequenceAt", "SequenceLength", true)
       .Cases("ConcatFromSequence", "SplitToSequence", "SequenceMap", true)
@@ -54,6 +55,30 @@ static bool isPricedOrFree(StringRef Type) {
       .Default(false);
 }
 
+/// True if \p N, of an operator that is mostly linear, has a form that is not: an operand that it must know is secret,
+/// or an attribute asks for more.
+static bool looksAtSecrets(const Node &N) {
+  auto IsSecret = [&](unsigned Index) { return Index < N.numInputs() && isSecret(N.input(Index)); };
+  StringRef Type = N.opType();
+  if (Type == "BatchNormalization")
+    return !isInferenceNormalization(N) || IsSecret(1) || IsSecret(4);
+  if (Type == "Cast")
+    return IsSecret(0) && !isSecret(N.output());
+  if (Type == "ScatterElements" || Type == "ScatterND") {
+    std::string Reduction = N.stringAttribute("reduction", "none");
+    return Reduction != "none" && Reduction != "add";
+  }
+  if (Type == "RoiAlign")
+    return IsSecret(1) || N.stringAttribute("mode", "avg") == "max";
+  if (Type == "RotaryEmbedding")
+    return IsSecret(1) || IsSecret(2);
+  if (Type == "STFT")
+    return IsSecret(2);
+  if (Type == "OneHot")
+    return IsSecret(0);
+  return (Type == "Div" || Type == "GridSample") && IsSecret(1);
+}
+
 /// What the report calls the operator of \p N; empty if it is priced, or free. What is in an operator that is neither
 /// ONNX's nor a function, nobody can tell: a com.microsoft.FusedConv may hold a gate.
 static std::string unpricedName(const Model &M, const Node &N) {
@@ -61,12 +86,9 @@ static std::string unpricedName(const Model &M, const Node &N) {
     return "";
   if (!N.domain().empty())
     return (N.domain() + "." + N.opType()).str();
-  bool IsSecond = N.numInputs() > 1 && isSecret(N.input(1));
-  if (N.is("Div"))
-    return IsSecond ? "Div" : "";
-  if (IsSecond && isSecret(N.input(0)) && llvm::is_contained({"Mul", "Einsum", "GridSample", "RoiAlign"}, N.opType()))
+  if ((N.is("Mul") || N.is("Einsum")) && llvm::count_if(N.inputs(), isSecret) > 1)
     return (N.opType() + " of two values").str();
-  return isPricedOrFree(N.opType()) ? "" : N.opType().str();
+  return isPricedOrFree(N.opType()) && !looksAtSecrets(N) ? "" : N.opType().str();
 }
 
 /// Elements for one image; 0 where the shape is not known.
@@ -95,7 +117,8 @@ struct Finder {
           Entry->Name = Name;
         }
         ++Entry->Nodes;
-        Entry->Elements += elementsOf(N.output());
+        for (const Value *Output : N.outputs())
+          Entry->Elements += elementsOf(Output);
       }
       for (const Graph *Body : N.subgraphs())
         visit(*Body);

@@ -18,8 +18,8 @@ static at::Tensor perChannel(const at::Tensor &T, const at::Tensor &X) {
   return T.reshape(Dims);
 }
 
-/// Inference only. Before opset 14 more than one output asks for training. Up to opset 8, `spatial` = 0 asks for
-/// statistics of single elements.
+/// Inference only, as isInferenceNormalization() of lib/Analysis, here with the attributes that a call of a function
+/// gives.
 static bool isInference(const Attributes &A) {
   return A.getInt("training_mode", 0) == 0 && A.getInt("spatial", 1) == 1 && A.node().numOutputs() == 1;
 }

@@ -80,8 +80,16 @@ static void nameNodes(GraphProto &P) {
   }
 }
 
-static constexpr llvm::StringLiteral Contradictions[] = {" differ", "ncompatible dimensions", " has inconsistent type ",
-                                                         "nvalid attribute", " has incorrect size"};
+// Reasons of the ONNX library that speak of types that contradict each other or an attribute; the first letter of some
+// is a capital or not.
+static constexpr llvm::StringLiteral Contradictions[] = {" differ",
+                                                         " has inconsistent type ",
+                                                         "ncompatible dimensions",
+                                                         "nvalid attribute",
+                                                         " has incorrect size",
+                                                         " the same elem type",
+                                                         "type case mismatch",
+                                                         "must be 1 instead of"};
 
 // The line of a strict inference's message that speaks of types that contradict each other, in our words; empty if
 // there is none. All else that strict inference refuses is something that the library cannot infer: not an error.
@@ -89,17 +97,18 @@ static std::string findContradiction(llvm::StringRef Message) {
   llvm::SmallVector<llvm::StringRef> Lines;
   Message.split(Lines, '\n');
   for (llvm::StringRef Line : Lines) {
-    if (llvm::none_of(Contradictions, [&](llvm::StringRef Words) { return Line.contains(Words); }))
-      continue;
     // "(op_type:Add, node name: sum): [ShapeInferenceError] reason"; the innermost node comes last.
     size_t Start = Line.rfind("(op_type:");
-    if (Start == llvm::StringRef::npos)
+    auto [Head, Reason] = Line.substr(Start == llvm::StringRef::npos ? Line.size() : Start + 9).split("): ");
+    if (Reason.empty())
+      Reason = Line;
+    if (llvm::none_of(Contradictions, [&](llvm::StringRef Words) { return Reason.contains(Words); }))
+      continue;
+    if (Head.empty())
       return Line.str();
-    llvm::StringRef Node = Line.substr(Start).drop_front(9);
-    auto [Head, Reason] = Node.split("): ");
-    auto [Type, Name] = Head.split(", node name: ");
     if (Reason.starts_with("["))
       Reason = Reason.split("] ").second;
+    auto [Type, Name] = Head.split(", node name: ");
     return fmt::format("node '{}' ({}): {}", Name.str(), Type.str(), Reason.str());
   }
   return "";

@@ -75,8 +75,6 @@ llvm::Expected<std::unique_ptr<Model>> deepshare::defineOperator(const Node &N) 
     Import.set_domain(N.domain().str());
     Import.set_version(Version);
   }
-  // No file may have functions with names of ONNX's operators in ONNX's domain.
-  F.set_domain("definitions");
   *P.add_functions() = F;
   P.set_ir_version(M.irVersion());
   P.mutable_graph()->set_name("empty");

@@ -22,8 +22,8 @@ inline constexpr char MarkPlace = '=', MarkWhole = '+';
 llvm::Expected<std::unique_ptr<Model>> importModel(ModelProto &P, const TensorSource &Source);
 
 /// An error that names the node if one has not the operands, outputs and attributes that its operator, of the imported
-/// opset, asks for, or a window, stride or tile of no size; and one that names the function if calls go on without end,
-/// or if it has the name of an operator of ONNX's own domain.
+/// opset, or its function, asks for, or a window, stride or tile of no size, or if both an operator and a function have
+/// its name; and one that names the function if calls go on without end.
 llvm::Error checkNodes(Model &M);
 
 } // namespace deepshare::onnx

@@ -6,8 +6,8 @@
 //
 // Passes read a node's operands, outputs and attributes by their place and name, and divide by strides and tile sizes.
 // So that none has to ask whether one is there that the operator cannot do without, or whether a size is one, files are
-// refused when they are read. So are functions that call themselves, and those that have an operator's name: whether
-// they take its place, ONNX leaves to each runtime, and ONNX Runtime's answer is no.
+// refused when they are read. So are functions that call themselves, and nodes of which a function and an operator have
+// the name: which of them it is, ONNX leaves to each runtime.
 //
 //===----------------------------------------------------------------------===//
 
@@ -31,7 +31,7 @@ using namespace deepshare::onnx;
 /// The operator \p Type of ONNX's own domain as opset \p Opset defines it. ONNX Runtime knows some of later opsets in
 /// files of earlier ones, and writes such files (LayerNormalization): of these it is the latest definition. Null for
 /// operators that no opset has.
-static const OpSchema *findSchema(llvm::StringRef Type, int64_t Opset) {
+static const OpSchema *findSchemaOrLatest(llvm::StringRef Type, int64_t Opset) {
   const OpSchema *Schema = OpSchemaRegistry::Schema(Type.str(), int(Opset), ONNX_DOMAIN);
   return Schema ? Schema : OpSchemaRegistry::Schema(Type.str(), ONNX_DOMAIN);
 }
@@ -74,7 +74,7 @@ static llvm::Error checkNode(const Node &N, int64_t Opset) {
   if (!N.domain().empty())
     return llvm::Error::success();
   // Passes know operators by their names. Of those that no opset has (experimental ones of old exporters) none does.
-  const OpSchema *Schema = findSchema(N.opType(), Opset);
+  const OpSchema *Schema = findSchemaOrLatest(N.opType(), Opset);
   if (!Schema)
     return llvm::Error::success();
   if (Opset == 0)
@@ -93,6 +93,9 @@ static llvm::Error checkNode(const Node &N, int64_t Opset) {
       return Fail(
           fmt::format("operand {} ({}) is left out", I, Formals[std::min<size_t>(I, Formals.size() - 1)].GetName()));
     }
+  for (auto [Index, Formal] : llvm::enumerate(Schema->outputs()))
+    if (Formal.GetOption() == OpSchema::Single && Index < N.numOutputs() && N.output(Index)->name().empty())
+      return Fail(fmt::format("output {} ({}) is left out", Index, Formal.GetName()));
   for (const auto &[Name, Formal] : Schema->attributes()) {
     const Attribute *A = N.attribute(Name);
     if (!A && Formal.required)
@@ -104,37 +107,12 @@ static llvm::Error checkNode(const Node &N, int64_t Opset) {
   return llvm::Error::success();
 }
 
-namespace {
-/// What the nodes of a function and the calls of it are checked by.
-struct FunctionFacts {
-  int64_t Opset = 0; ///< of ONNX's own domain; 0 if none is imported
-  /// Of each input a use that cannot do without it, if there is one; bodies of control flow may not run.
-  llvm::SmallVector<std::optional<Use>> Needs;
-
-  explicit FunctionFacts(const Function &F) {
-    for (const OpsetImport &Import : F.Opsets)
-      if (Import.Domain.empty())
-        Opset = Import.Version;
-    for (const Value *Input : F.Body->inputs()) {
-      const Use *Need = llvm::find_if(Input->uses(), [&](const Use &U) {
-        bool IsOperator = U.User->domain().empty() && U.User->parent() == F.Body.get();
-        const OpSchema *Schema = IsOperator ? findSchema(U.User->opType(), Opset) : nullptr;
-        return Schema && needsOperand(*Schema, U.Index);
-      });
-      Needs.push_back(Need == Input->uses().end() ? std::nullopt : std::optional(*Need));
-    }
-  }
-};
-} // namespace
-
-/// An error if \p Call leaves out an operand that its function needs.
-static llvm::Error checkCall(const Node &Call, const FunctionFacts &Callee) {
-  for (auto [Index, Need] : llvm::enumerate(Callee.Needs))
-    if (Need && !Call.input(Index))
-      return makeError(fmt::format("node '{}' ({}): operand {} is left out, which node '{}' ({}) of the function needs",
-                                   Call.displayName().str(), Call.opType().str(), Index,
-                                   Need->User->displayName().str(), Need->User->opType().str()));
-  return llvm::Error::success();
+/// Of ONNX's own domain; 0 if \p F imports none.
+static int64_t opsetOf(const Function &F) {
+  for (const OpsetImport &Import : F.Opsets)
+    if (Import.Domain.empty())
+      return Import.Version;
+  return 0;
 }
 
 static std::string nameOf(const Function &F) { return (F.Domain.empty() ? "" : F.Domain + ".") + F.Name; }
@@ -199,25 +177,70 @@ private:
 };
 } // namespace
 
+namespace {
+/// Which operands of its calls a function needs, which calls must not leave out.
+class NeededOperands {
+public:
+  explicit NeededOperands(const Model &M) : M(M) {}
+
+  /// Of each input of \p F a use that cannot do without it, if there is one. Calls must end (CallCheck).
+  llvm::ArrayRef<std::optional<Use>> of(const Function &F) {
+    if (auto Known = Needs.find(&F); Known != Needs.end())
+      return Known->second;
+    std::vector<std::optional<Use>> Found;
+    for (const Value *Input : F.Body->inputs()) {
+      const Use *Need = llvm::find_if(Input->uses(), [&](const Use &U) { return isNeeded(U, opsetOf(F)); });
+      Found.push_back(Need == Input->uses().end() ? std::nullopt : std::optional(*Need));
+    }
+    return Needs[&F] = std::move(Found);
+  }
+
+private:
+  bool isNeeded(const Use &U, int64_t Opset) {
+    const Node &N = *U.User;
+    if (const Function *Inner = M.function(N); Inner && N.domain() != ShareDomain) {
+      llvm::ArrayRef<std::optional<Use>> InnerNeeds = of(*Inner);
+      return U.Index < InnerNeeds.size() && InnerNeeds[U.Index];
+    }
+    if (!N.domain().empty())
+      return N.domain() == ShareDomain;
+    const OpSchema *Schema = findSchemaOrLatest(N.opType(), Opset);
+    return Schema && needsOperand(*Schema, U.Index);
+  }
+
+  const Model &M;
+  llvm::DenseMap<const Function *, std::vector<std::optional<Use>>> Needs;
+};
+} // namespace
+
+/// An error if \p Call, of \p F, leaves out an operand that its function needs, or has the name of an operator.
+static llvm::Error checkCall(const Node &Call, const Function &F, NeededOperands &Needed) {
+  auto Fail = [&](const std::string &What) {
+    return makeError(fmt::format("node '{}' ({}): {}", Call.displayName().str(), Call.opType().str(), What));
+  };
+  if (F.Domain.empty() && findSchemaOrLatest(F.Name, 0))
+    return Fail("the file has a function of this name, and ONNX an operator");
+  for (auto [Index, Need] : llvm::enumerate(Needed.of(F)))
+    if (Need && !Call.input(Index))
+      return Fail(fmt::format("operand {} is left out, which node '{}' ({}) of the function needs", Index,
+                              Need->User->displayName().str(), Need->User->opType().str()));
+  return llvm::Error::success();
+}
+
 /// ONNX's own checker allows as many.
 static constexpr size_t MostFunctions = 10'000;
 
 llvm::Error deepshare::onnx::checkNodes(Model &M) {
   if (M.functions().size() > MostFunctions)
     return makeError(fmt::format("expected at most {} functions, got {}", MostFunctions, M.functions().size()));
-  llvm::DenseMap<const Function *, FunctionFacts> Facts;
-  for (const Function &F : M.functions()) {
-    if (F.Domain.empty() && findSchema(F.Name, 0))
-      return makeError(fmt::format("function '{}': it has the name of an operator of ONNX's own domain", F.Name));
-    Facts.try_emplace(&F, F);
-  }
+  NeededOperands Needed(M);
   auto CheckGraph = [&](Graph &G, int64_t Opset) {
     llvm::Error Failed = llvm::Error::success();
     G.walk([&](Node &N) {
       if (!Failed)
         Failed = checkNode(N, Opset);
-      if (auto Callee = Facts.find(M.function(N)); !Failed && Callee != Facts.end())
-        Failed = checkCall(N, Callee->second);
+      if (const Function *F = Failed ? nullptr : M.function(N))
+        Failed = checkCall(N, *F, Needed);
     });
     return Failed;
   };
@@ -226,7 +249,7 @@ llvm::Error deepshare::onnx::checkNodes(Model &M) {
   if (llvm::Error E = CheckGraph(M.graph(), M.opsetVersion()))
     return E;
   for (const Function &F : M.functions())
-    if (llvm::Error E = CheckGraph(*F.Body, Facts.find(&F)->second.Opset))
+    if (llvm::Error E = CheckGraph(*F.Body, opsetOf(F)))
       return makeError(fmt::format("function '{}': {}", nameOf(F), llvm::toString(std::move(E))));
   return llvm::Error::success();
 }

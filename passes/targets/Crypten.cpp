@@ -145,7 +145,7 @@ Target deepshare::cryptenTarget() {
   static const AcceptedOperator Operators[] = {
       {"Add", refuseBinary},
       {"AveragePool", refuseAveragePool},
-      {"BatchNormalization", refuseTraining},
+      {"BatchNormalization", refuseStatistics},
       {"Clip", refuseClip},
       {"Concat", refuseConcat},
       {"Constant"},

@@ -8,7 +8,6 @@
 #define DEEPSHARE_PASSES_TARGETS_FORMS_H
 
 #include "../ConstantNode.h"
-#include "../Rewriting.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -47,9 +46,9 @@ inline std::string needExplicitPads(const Node &N) {
   return Auto == "NOTSET" ? std::string() : fmt::format("auto_pad '{}' could not be made explicit", Auto);
 }
 
-/// Refuses a BatchNormalization in training mode.
-inline std::string refuseTraining(const Node &N) {
-  return isInferenceNormalization(N) ? std::string() : "it is in training mode";
+/// Refuses a BatchNormalization that is more than a factor and an offset a channel.
+inline std::string refuseStatistics(const Node &N) {
+  return isInferenceNormalization(N) ? std::string() : "it is in training mode, or normalises single elements";
 }
 
 /// The first of the reasons that is not empty.

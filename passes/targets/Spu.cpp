@@ -51,7 +51,7 @@ Target deepshare::spuTarget() {
       {"Add"},
       {"And"},
       {"AveragePool", refusePooling},
-      {"BatchNormalization", refuseTraining},
+      {"BatchNormalization", refuseStatistics},
       {"Cast"},
       {"Clip"},
       {"Concat"},

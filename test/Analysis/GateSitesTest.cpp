@@ -6,6 +6,7 @@
 
 #include "deepshare/Analysis/CostSteps.h"
 #include "deepshare/Analysis/GateSite.h"
+#include "deepshare/Analysis/UnpricedOperators.h"
 #include "deepshare/IR/ShareOps.h"
 #include "deepshare/ONNX/ONNX.h"
 
@@ -364,6 +365,32 @@ TEST(CostSteps, MeasuredTotalsOfResNet20) {
   EXPECT_NEAR(Cheetah.Before.bytes() - Cheetah.Before.FixedBytes, 36594285, 0.03 * 36594285);
   CostReport Aby3 = makeCostReport(Steps, nullptr, llvm::cantFail(loadCostModel("aby3-64")));
   EXPECT_NEAR(Aby3.Before.bytes(), 42207520, 100);
+}
+
+/// "Name elements; ..." of what has no price.
+std::string unpriced(const Model &M) {
+  std::string Text;
+  for (const UnpricedOperator &Operator : findUnpricedOperators(M, {}))
+    Text += (Text.empty() ? "" : "; ") + Operator.Name + " " + std::to_string(Operator.Elements);
+  return Text;
+}
+
+TEST(UnpricedOperators, FormsOfLinearOperators) {
+  auto Of = [](const std::string &Body) { return unpriced(*parse(Body, "float[N,4] x, float[4] s, float[M,1,2] i")); };
+  EXPECT_EQ(Of("z = Constant<value_floats = [0.0, 1.0, 0.0, 1.0]>() y = BatchNormalization(x, z, s, s, z)"), "");
+  EXPECT_EQ(Of("z = Constant<value_floats = [0.0, 1.0, 0.0, 1.0]>() y = BatchNormalization(x, z, z, z, s)"),
+            "BatchNormalization 4");
+  EXPECT_EQ(Of("c = Cast<to = 6>(x) y = Cast<to = 1>(c)"), "Cast 4");
+  EXPECT_EQ(Of("c = Cast<to = 11>(x) y = Cast<to = 1>(c)"), "");
+  EXPECT_EQ(Of("y = Einsum<equation = \"nc->n\">(x)"), "");
+  EXPECT_EQ(Of("z = Constant<value_float = 2.0>() y = Einsum<equation = \",nc,c->nc\">(z, x, s)"),
+            "Einsum of two values 4");
+}
+
+TEST(UnpricedOperators, NodesWithoutOutputs) {
+  std::unique_ptr<Model> M = parse("y = Relu(x)");
+  M->graph().insertNode(M->graph().end(), "Sink", {M->graph().inputs()[0]}, "local");
+  EXPECT_EQ(unpriced(*M), "local.Sink 0");
 }
 
 } // namespace

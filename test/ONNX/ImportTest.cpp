@@ -201,6 +201,8 @@ TEST(Import, NodesHaveWhatTheirOperatorsNeed) {
   EXPECT_EQ(Message("{ Y, Z = Relu(X) }"), "test.onnx: node 'Y' (Relu): expected at most 1 outputs, got 2");
   EXPECT_EQ(Message("{ , Y = LSTM<hidden_size = 3>(X, X) }"),
             "test.onnx: node 'Y' (LSTM): expected at least 3 operands, got 2");
+  EXPECT_EQ(Message("{ , Z = MaxPool<kernel_shape = [2, 2]>(X) Y = Neg(X) }"),
+            "test.onnx: node 'Z' (MaxPool): output 0 (Y) is left out");
   EXPECT_EQ(Message("{ Y = Concat(X, X) }"), "test.onnx: node 'Y' (Concat): attribute 'axis' is missing");
   EXPECT_EQ(Message("{ Y = Concat<axis = 1.5>(X, X) }"),
             "test.onnx: node 'Y' (Concat): attribute 'axis': expected INT, got FLOAT");
@@ -223,8 +225,20 @@ TEST(Import, FunctionsHaveWhatTheirOperatorsNeed) {
             "");
   EXPECT_EQ(Message("{ Y = d.F(X) }", "<domain: \"d\", opset_import: [\"d\" : 1]> F (A) => (B) { B = Relu(A) }"),
             "test.onnx: function 'd.F': node 'B' (Relu): no operator set of ONNX's own domain is imported");
-  EXPECT_EQ(Message("{ Y = Relu(X) }", "<domain: \"\", opset_import: [\"\" : 17]> Relu (A) => (B) { B = Neg(A) }"),
-            "test.onnx: function 'Relu': it has the name of an operator of ONNX's own domain");
+  std::string Relu = "<domain: \"\", opset_import: [\"\" : 17]> Relu (A) => (B) { B = Neg(A) }";
+  EXPECT_EQ(Message("{ Y = Abs(X) }", Relu), "");
+  EXPECT_EQ(Message("{ Y = Relu(X) }", Relu),
+            "test.onnx: node 'Y' (Relu): the file has a function of this name, and ONNX an operator");
+  // What a function hands on to another, and to a body.
+  EXPECT_EQ(Message("{ Y = d.F() }", "<domain: \"d\", opset_import: [\"d\" : 1]> F (A) => (B) { B = d.G(A) }"
+                                     "<domain: \"d\", opset_import: [\"\" : 17]> G (A) => (B) { B = Relu(A) }"),
+            "test.onnx: node 'Y' (F): operand 0 is left out, which node 'B' (G) of the function needs");
+  EXPECT_EQ(
+      Message(
+          "{ Y = d.F(X) }",
+          "<domain: \"d\", opset_import: [\"\" : 17]> F (A, C) => (B) { One = Constant<value = bool {1}>() "
+          "B = If(One) <then_branch = t () => (T) { T = Identity(C) }, else_branch = e () => (E) { E = Relu(A) }> }"),
+      "test.onnx: node 'Y' (F): operand 1 is left out, which node 'T' (Identity) of the function needs");
 }
 
 TEST(Import, TilesAreSquare) {

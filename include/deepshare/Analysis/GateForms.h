@@ -25,6 +25,10 @@ std::optional<int64_t> integerConstant(const Value *V);
 /// True if nothing secret can be in \p V: a constant, or an operand that is left out.
 bool isConstant(const Value *V);
 
+/// True if \p Norm, a BatchNormalization, scales and shifts each channel by its parameters. Before opset 14 more than
+/// one output asks for training, whether the others have users or not; up to opset 8 `spatial` = 0 for single elements.
+bool isInferenceNormalization(const Node &Norm);
+
 /// The number that all elements of a constant have.
 std::optional<float> splat(const Value *V);
 
