@@ -24,13 +24,6 @@
 using namespace deepshare;
 using llvm::StringRef;
 
-/// False for constants and for integers.
-static bool isSecret(const Value *V) {
-  if (isConstant(V))
-    return false;
-  return !V->type() || isFloatingPoint(V->type()->Element);
-}
-
 /// True for operators of ONNX's own domain that are linear, that move numbers without looking at them, and for those
 /// that gates are made of: of some in their usual form, see looksAtSecrets().
 static bool isPricedOrFree(StringRef Type) {
@@ -55,42 +48,6 @@ static bool isPricedOrFree(StringRef Type) {
       .Default(false);
 }
 
-/// True if \p N, of an operator that is mostly linear, has a form that is not: an operand that it must know is secret,
-/// or an attribute asks for more.
-static bool looksAtSecrets(const Node &N) {
-  auto IsSecret = [&](unsigned Index) { return Index < N.numInputs() && isSecret(N.input(Index)); };
-  StringRef Type = N.opType();
-  if (Type == "BatchNormalization")
-    return !isInferenceNormalization(N) || IsSecret(1) || IsSecret(4);
-  if (Type == "Cast")
-    return IsSecret(0) && !isSecret(N.output());
-  if (Type == "ScatterElements" || Type == "ScatterND") {
-    std::string Reduction = N.stringAttribute("reduction", "none");
-    return Reduction != "none" && Reduction != "add";
-  }
-  if (Type == "RoiAlign")
-    return IsSecret(1) || N.stringAttribute("mode", "avg") == "max";
-  if (Type == "RotaryEmbedding")
-    return IsSecret(1) || IsSecret(2);
-  if (Type == "STFT")
-    return IsSecret(2);
-  if (Type == "OneHot")
-    return IsSecret(0);
-  return (Type == "Div" || Type == "GridSample") && IsSecret(1);
-}
-
-/// What the report calls the operator of \p N; empty if it is priced, or free. What is in an operator that is neither
-/// ONNX's nor a function, nobody can tell: a com.microsoft.FusedConv may hold a gate.
-static std::string unpricedName(const Model &M, const Node &N) {
-  if (N.numInputs() == 0 || N.domain() == ShareDomain || !llvm::any_of(N.inputs(), isSecret) || M.function(N))
-    return "";
-  if (!N.domain().empty())
-    return (N.domain() + "." + N.opType()).str();
-  if ((N.is("Mul") || N.is("Einsum")) && llvm::count_if(N.inputs(), isSecret) > 1)
-    return (N.opType() + " of two values").str();
-  return isPricedOrFree(N.opType()) && !looksAtSecrets(N) ? "" : N.opType().str();
-}
-
 /// Elements for one image; 0 where the shape is not known.
 static uint64_t elementsOf(const Value *V) {
   if (!V->type() || !V->type()->Dims)
@@ -102,33 +59,95 @@ static uint64_t elementsOf(const Value *V) {
 }
 
 namespace {
-struct Finder {
-  const Model &M;
+class Finder {
+public:
+  explicit Finder(const Model &M) : M(M) {}
+
   llvm::DenseSet<const Node *> Priced;
   std::vector<UnpricedOperator> Found; ///< each name once, as they come
 
   void visit(const Graph &G) {
     for (const Node &N : G) {
-      if (std::string Name = Priced.contains(&N) ? "" : unpricedName(M, N); !Name.empty()) {
-        auto Entry = llvm::find_if(Found, [&](const UnpricedOperator &Each) { return Each.Name == Name; });
-        if (Entry == Found.end()) {
-          Found.emplace_back();
-          Entry = std::prev(Found.end());
-          Entry->Name = Name;
-        }
-        ++Entry->Nodes;
-        for (const Value *Output : N.outputs())
-          Entry->Elements += elementsOf(Output);
-      }
+      if (isPublic(N))
+        Public.insert(N.outputs().begin(), N.outputs().end());
+      else if (std::string Name = Priced.contains(&N) ? "" : unpricedName(N); !Name.empty())
+        add(N, Name);
       for (const Graph *Body : N.subgraphs())
         visit(*Body);
     }
   }
+
+private:
+  void add(const Node &N, const std::string &Name) {
+    auto Entry = llvm::find_if(Found, [&](const UnpricedOperator &Each) { return Each.Name == Name; });
+    if (Entry == Found.end()) {
+      Found.emplace_back();
+      Entry = std::prev(Found.end());
+      Entry->Name = Name;
+    }
+    ++Entry->Nodes;
+    for (const Value *Output : N.outputs())
+      Entry->Elements += elementsOf(Output);
+  }
+
+  bool isKnown(const Value *V) const { return isConstant(V) || Public.contains(V); }
+
+  /// True if the outputs of \p N say nothing about the inputs of the graph: exporters compute constants and shapes.
+  bool isPublic(const Node &N) const {
+    return N.subgraphs().empty() && (N.is("Shape") || N.is("Size") || (N.is("CastLike") && isKnown(N.input(0))) ||
+                                     llvm::all_of(N.inputs(), [&](const Value *V) { return isKnown(V); }));
+  }
+
+  /// False for integers.
+  bool isSecret(const Value *V) const { return !isKnown(V) && (!V->type() || isFloatingPoint(V->type()->Element)); }
+
+  unsigned secretsOf(const Node &N) const {
+    return llvm::count_if(N.inputs(), [&](const Value *V) { return isSecret(V); });
+  }
+
+  /// True if \p N, of an operator that is mostly linear, has a form that is not: an operand that it must know is
+  /// secret, or an attribute asks for more.
+  bool looksAtSecrets(const Node &N) const {
+    auto IsSecret = [&](unsigned Index) { return Index < N.numInputs() && isSecret(N.input(Index)); };
+    StringRef Type = N.opType();
+    if (Type == "BatchNormalization")
+      return !isInferenceNormalization(N) || IsSecret(1) || IsSecret(4);
+    if (Type == "Cast")
+      return IsSecret(0) && !isSecret(N.output());
+    if (Type == "ScatterElements" || Type == "ScatterND") {
+      std::string Reduction = N.stringAttribute("reduction", "none");
+      return Reduction != "none" && Reduction != "add";
+    }
+    if (Type == "RoiAlign")
+      return IsSecret(1) || N.stringAttribute("mode", "avg") == "max";
+    if (Type == "RotaryEmbedding")
+      return IsSecret(1) || IsSecret(2);
+    if (Type == "STFT")
+      return IsSecret(2);
+    if (Type == "OneHot")
+      return IsSecret(0);
+    return (Type == "Div" || Type == "GridSample") && IsSecret(1);
+  }
+
+  /// What the report calls the operator of \p N; empty if it is priced, or free. What is in an operator that is neither
+  /// ONNX's nor a function, nobody can tell: a com.microsoft.FusedConv may hold a gate.
+  std::string unpricedName(const Node &N) const {
+    if (secretsOf(N) == 0 || N.domain() == ShareDomain || M.function(N))
+      return "";
+    if (!N.domain().empty())
+      return (N.domain() + "." + N.opType()).str();
+    if ((N.is("Mul") || N.is("Einsum")) && secretsOf(N) > 1)
+      return (N.opType() + " of two values").str();
+    return isPricedOrFree(N.opType()) && !looksAtSecrets(N) ? "" : N.opType().str();
+  }
+
+  const Model &M;
+  llvm::DenseSet<const Value *> Public; ///< what is computed from constants and shapes
 };
 } // namespace
 
 std::vector<UnpricedOperator> deepshare::findUnpricedOperators(const Model &M, llvm::ArrayRef<GateSite> Sites) {
-  Finder Search{M, {}, {}};
+  Finder Search(M);
   for (const GateSite &Site : Sites)
     // The exponential beside the comparison has no price.
     if (Site.Kind != GateKind::Elu)

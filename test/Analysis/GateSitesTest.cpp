@@ -383,6 +383,11 @@ TEST(UnpricedOperators, FormsOfLinearOperators) {
   EXPECT_EQ(Of("c = Cast<to = 6>(x) y = Cast<to = 1>(c)"), "Cast 4");
   EXPECT_EQ(Of("c = Cast<to = 11>(x) y = Cast<to = 1>(c)"), "");
   EXPECT_EQ(Of("y = Einsum<equation = \"nc->n\">(x)"), "");
+  // Numbers that are computed of constants and shapes.
+  EXPECT_EQ(Of("z = Constant<value_floats = [0.0, 1.0, 0.0, 1.0]>() o = Identity(z) e = Exp(o) "
+               "n = Shape(x) f = Cast<to = 1>(n) r = Sqrt(f) b = BatchNormalization(x, e, s, s, o) "
+               "i0 = Constant<value_int = 0>() k = Gather(r, i0) y = Mul(b, k)"),
+            "");
   EXPECT_EQ(Of("z = Constant<value_float = 2.0>() y = Einsum<equation = \",nc,c->nc\">(z, x, s)"),
             "Einsum of two values 4");
 }

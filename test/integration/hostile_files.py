@@ -213,6 +213,8 @@ def odd_models():
     yield "pad-terabytes", model([node("Pad", ["x", "s"], ["y"])], initializers=[integers("s", 0, 0, 0, HUGE)])
     yield "pad-overflows", model([node("Pad", ["x", "s"], ["y"])],
                                  initializers=[integers("s", 0, (1 << 63) - 1, 0, (1 << 63) - 1)])
+    yield "slice-of-terabytes", model([node("Slice", ["x", "a", "b"], ["y"])], shape=(HUGE,),
+                                      initializers=[integers("a", 0), integers("b", 9)])
     yield "resize-terabytes", model([node("Resize", ["x", "", "k"], ["y"])],
                                     initializers=[helper.make_tensor("k", TensorProto.FLOAT, [2], [1e6, 1e6])])
     yield "pool-overflows", model([node("AveragePool", ["x"], ["y"], kernel_shape=[1 << 62], pads=[1 << 62, 1 << 62])],
