@@ -36,16 +36,15 @@ public:
     if (T.NewestOpset && M.opsetVersion() > T.NewestOpset)
       return makeError(fmt::format("target {}: opset {} is newer than {}, the last that its importer knows",
                                    T.Name.str(), M.opsetVersion(), T.NewestOpset));
-    std::string First;
+    llvm::Error First = llvm::Error::success();
     M.graph().walk([&](Node &N) {
-      if (!First.empty())
+      if (First)
         return;
       if (std::string Reason = refuse(M, N); !Reason.empty())
-        First = fmt::format("node '{}' ({}): target {} does not take it: {}", N.displayName().str(), N.opType().str(),
-                            T.Name.str(), Reason);
+        First = nodeError(N, fmt::format("target {} does not take it: {}", T.Name.str(), Reason));
     });
-    if (!First.empty())
-      return makeError(First);
+    if (First)
+      return First;
     return false;
   }
 

@@ -22,13 +22,6 @@ using namespace deepshare;
 // Legality
 //===----------------------------------------------------------------------===//
 
-static int64_t versionIn(llvm::ArrayRef<OpsetImport> Opsets, llvm::StringRef Domain) {
-  for (const OpsetImport &Import : Opsets)
-    if (Import.Domain == Domain)
-      return Import.Version;
-  return 0;
-}
-
 /// True if \p G, a graph of a function, or a subgraph of it, returns one of \p Missing.
 static bool returnsAny(const Graph &G, llvm::ArrayRef<const Value *> Missing) {
   if (llvm::any_of(G.outputs(), [&](const Value *Output) { return llvm::is_contained(Missing, Output); }))
@@ -54,7 +47,7 @@ std::string deepshare::refuseInlining(const Node &Caller, const Function &F) {
     return "its function hands on an input that the call leaves out";
   std::string Reason;
   F.Body->walk([&](Node &N) {
-    int64_t There = versionIn(F.Opsets, N.domain()), Here = versionIn(M.opsets(), N.domain());
+    int64_t There = opsetVersion(F.Opsets, N.domain()), Here = M.opsetVersion(N.domain());
     // A domain that the model lacks is imported with the body.
     if (!Reason.empty() || There == Here || !Here ||
         operatorSince(N.opType(), N.domain(), There) == operatorSince(N.opType(), N.domain(), Here))

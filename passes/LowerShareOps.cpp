@@ -80,10 +80,7 @@ public:
 
 private:
   llvm::Error check(const Node &N) const {
-    auto Fail = [&](const char *Reason) {
-      return llvm::createStringError(
-          fmt::format("node '{}' ({}): {}", N.displayName().str(), N.opType().str(), Reason));
-    };
+    auto Fail = [&](const char *Reason) { return nodeError(N, Reason); };
     if (N.parent() != &G)
       return Fail("share operators are lowered in the main graph only");
     if (!N.input(0))

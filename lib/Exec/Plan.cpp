@@ -16,18 +16,8 @@ using namespace deepshare::exec;
 /// The oldest opset of ONNX's own domain whose semantics (numpy broadcasting) the kernels have.
 static constexpr int64_t OldestOpset = 7;
 
-llvm::Error exec::nodeError(const Node &N, const llvm::Twine &Reason) {
-  return llvm::createStringError(
-      fmt::format("node '{}' ({}): {}", N.displayName().str(), N.opType().str(), Reason.str()));
-}
-
 int64_t exec::opsetOf(const Node &N, const CallFrame *Frame) {
-  if (!Frame)
-    return N.parent()->model().opsetVersion(N.domain());
-  for (const OpsetImport &Import : Frame->Callee.Opsets)
-    if (Import.Domain == N.domain())
-      return Import.Version;
-  return 0;
+  return opsetVersion(Frame ? Frame->Callee.Opsets : N.parent()->model().opsets(), N.domain());
 }
 
 /// Whether the native kernel, if there is one, can run the node.

@@ -62,9 +62,6 @@ struct Plan {
   std::vector<const Value *> Outputs;
 };
 
-/// Error that names \p N.
-llvm::Error nodeError(const Node &N, const llvm::Twine &Reason);
-
 /// Version of \p N's domain that its model or function imports.
 int64_t opsetOf(const Node &N, const CallFrame *Frame);
 

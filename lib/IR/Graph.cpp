@@ -6,6 +6,7 @@
 
 #include "deepshare/IR/Graph.h"
 #include "deepshare/IR/Model.h"
+#include "deepshare/Support/Error.h"
 
 using namespace deepshare;
 
@@ -61,6 +62,10 @@ llvm::StringRef Node::displayName() const {
     if (!Output->name().empty())
       return Output->name();
   return "";
+}
+
+llvm::Error deepshare::nodeError(const Node &N, const llvm::Twine &Reason) {
+  return makeError("node '" + N.displayName() + "' (" + N.opType() + "): " + Reason);
 }
 
 void Node::setInput(unsigned Index, Value *New) {

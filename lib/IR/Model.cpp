@@ -10,6 +10,11 @@
 
 using namespace deepshare;
 
+int64_t deepshare::opsetVersion(llvm::ArrayRef<OpsetImport> Imports, llvm::StringRef Domain) {
+  const auto *Import = llvm::find_if(Imports, [&](const OpsetImport &I) { return I.Domain == Domain; });
+  return Import == Imports.end() ? 0 : Import->Version;
+}
+
 Model::Model() : Main(std::make_unique<Graph>(*this)) {}
 Model::~Model() = default;
 
@@ -18,13 +23,6 @@ const Function *Model::function(const Node &Caller) const {
     if (F.Name == Caller.opType() && F.Domain == Caller.domain() && F.Overload == Caller.overload())
       return &F;
   return nullptr;
-}
-
-int64_t Model::opsetVersion(llvm::StringRef Domain) const {
-  for (const OpsetImport &Import : Opsets)
-    if (Import.Domain == Domain)
-      return Import.Version;
-  return 0;
 }
 
 void Model::addOpset(llvm::StringRef Domain, int64_t Version) {

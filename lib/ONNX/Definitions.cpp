@@ -56,8 +56,7 @@ llvm::Expected<std::unique_ptr<Model>> deepshare::defineOperator(const Node &N) 
     if (!buildFunction(*Schema, N, Version, F))
       return nullptr;
   } catch (const std::exception &E) {
-    return makeError(fmt::format("node '{}' ({}): ONNX's definition of it cannot be read: {}", N.displayName().str(),
-                                 N.opType().str(), llvm::StringRef(E.what()).trim().str()));
+    return nodeError(N, "ONNX's definition of it cannot be read: " + llvm::StringRef(E.what()).trim());
   }
   // A schema leaves out its own defaults, which its body refers to, and the domain where it is ONNX's.
   F.clear_attribute();

@@ -51,9 +51,7 @@ static std::string typeName(int32_t Type) {
 
 /// Sizes are sizes, and \p N has the operands, outputs and attributes of its operator.
 static llvm::Error checkNode(const Node &N, int64_t Opset) {
-  auto Fail = [&](const std::string &What) {
-    return makeError(fmt::format("node '{}' ({}): {}", N.displayName().str(), N.opType().str(), What));
-  };
+  auto Fail = [&](const std::string &What) { return nodeError(N, What); };
   for (llvm::StringRef Name : {"strides", "dilations", "kernel_shape", "block"})
     for (int64_t Size : N.intsAttribute(Name))
       if (Size < 1)
@@ -105,14 +103,6 @@ static llvm::Error checkNode(const Node &N, int64_t Opset) {
           fmt::format("attribute '{}': expected {}, got {}", Name, typeName(Formal.type), typeName(typeOf(A->Value))));
   }
   return llvm::Error::success();
-}
-
-/// Of ONNX's own domain; 0 if \p F imports none.
-static int64_t opsetOf(const Function &F) {
-  for (const OpsetImport &Import : F.Opsets)
-    if (Import.Domain.empty())
-      return Import.Version;
-  return 0;
 }
 
 static std::string nameOf(const Function &F) { return (F.Domain.empty() ? "" : F.Domain + ".") + F.Name; }
@@ -189,7 +179,7 @@ public:
       return Known->second;
     std::vector<std::optional<Use>> Found;
     for (const Value *Input : F.Body->inputs()) {
-      const Use *Need = llvm::find_if(Input->uses(), [&](const Use &U) { return isNeeded(U, opsetOf(F)); });
+      const Use *Need = llvm::find_if(Input->uses(), [&](const Use &U) { return isNeeded(U, opsetVersion(F.Opsets)); });
       Found.push_back(Need == Input->uses().end() ? std::nullopt : std::optional(*Need));
     }
     return Needs[&F] = std::move(Found);
@@ -215,15 +205,12 @@ private:
 
 /// An error if \p Call, of \p F, leaves out an operand that its function needs, or has the name of an operator.
 static llvm::Error checkCall(const Node &Call, const Function &F, NeededOperands &Needed) {
-  auto Fail = [&](const std::string &What) {
-    return makeError(fmt::format("node '{}' ({}): {}", Call.displayName().str(), Call.opType().str(), What));
-  };
   if (F.Domain.empty() && findSchemaOrLatest(F.Name, 0))
-    return Fail("the file has a function of this name, and ONNX an operator");
+    return nodeError(Call, "the file has a function of this name, and ONNX an operator");
   for (auto [Index, Need] : llvm::enumerate(Needed.of(F)))
     if (Need && !Call.input(Index))
-      return Fail(fmt::format("operand {} is left out, which node '{}' ({}) of the function needs", Index,
-                              Need->User->displayName().str(), Need->User->opType().str()));
+      return nodeError(Call, fmt::format("operand {} is left out, which node '{}' ({}) of the function needs", Index,
+                                         Need->User->displayName().str(), Need->User->opType().str()));
   return llvm::Error::success();
 }
 
@@ -249,7 +236,7 @@ llvm::Error deepshare::onnx::checkNodes(Model &M) {
   if (llvm::Error E = CheckGraph(M.graph(), M.opsetVersion()))
     return E;
   for (const Function &F : M.functions())
-    if (llvm::Error E = CheckGraph(*F.Body, opsetOf(F)))
+    if (llvm::Error E = CheckGraph(*F.Body, opsetVersion(F.Opsets)))
       return makeError(fmt::format("function '{}': {}", nameOf(F), llvm::toString(std::move(E))));
   return llvm::Error::success();
 }

@@ -25,6 +25,7 @@
 #include "llvm/ADT/Twine.h"
 #include "llvm/ADT/ilist.h"
 #include "llvm/ADT/ilist_node.h"
+#include "llvm/Support/Error.h"
 
 #include <memory>
 #include <optional>
@@ -205,6 +206,9 @@ private:
   std::vector<Attribute> Attributes;
   Graph *Parent = nullptr;
 };
+
+/// An error that names \p N: "node '<name>' (<operator>): <Reason>".
+llvm::Error nodeError(const Node &N, const llvm::Twine &Reason);
 
 /// A graph: the main graph of a model, the body of a function, or a node's subgraph.
 class Graph {

@@ -25,6 +25,9 @@ struct OpsetImport {
   int64_t Version = 0;
 };
 
+/// Version of \p Domain among \p Imports; 0 if none imports it.
+int64_t opsetVersion(llvm::ArrayRef<OpsetImport> Imports, llvm::StringRef Domain = "");
+
 /// A model-local function: an operator defined by a graph.
 struct Function {
   std::string Domain;
@@ -67,7 +70,7 @@ public:
   std::vector<OpsetImport> &opsets() { return Opsets; }
   llvm::ArrayRef<OpsetImport> opsets() const { return Opsets; }
   /// Version of \p Domain that the model imports; 0 if it does not.
-  int64_t opsetVersion(llvm::StringRef Domain = "") const;
+  int64_t opsetVersion(llvm::StringRef Domain = "") const { return deepshare::opsetVersion(Opsets, Domain); }
   /// Imports \p Domain at \p Version unless it is imported already.
   void addOpset(llvm::StringRef Domain, int64_t Version);
 
