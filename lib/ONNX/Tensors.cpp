@@ -62,9 +62,9 @@ template <typename Proto, typename Visitor> static bool visitTypedField(ElementT
   }
 }
 
-static bool hasTypedData(const TensorProto &P) {
-  return P.float_data_size() || P.int32_data_size() || P.string_data_size() || P.int64_data_size() ||
-         P.double_data_size() || P.uint64_data_size();
+static int numTypedFields(const TensorProto &P) {
+  return !P.float_data().empty() + !P.int32_data().empty() + !P.string_data().empty() + !P.int64_data().empty() +
+         !P.double_data().empty() + !P.uint64_data().empty();
 }
 
 static void clearTypedData(TensorProto &P) {
@@ -147,7 +147,7 @@ llvm::Expected<Tensor> deepshare::onnx::readTensor(TensorProto &P, llvm::StringR
     return fail(Name, "it has no element type");
   P.clear_data_type();
   bool External = P.data_location() == TensorProto::EXTERNAL;
-  if (P.has_raw_data() + hasTypedData(P) + External > 1)
+  if (P.has_raw_data() + numTypedFields(P) + External > 1)
     return fail(Name, "its elements are given twice");
   if (Type == ElementType::String && !External && !P.has_raw_data()) {
     llvm::Expected<Tensor> T = readStrings(P, Dims, Name);
@@ -195,7 +195,7 @@ void deepshare::onnx::writeTensor(const Tensor &T, TensorProto &P, const TensorS
   P.set_data_type(static_cast<int32_t>(T.elementType()));
   if (Sink.LargestKept && T.bytes().size() > *Sink.LargestKept)
     return;
-  if (hasTypedData(P))
+  if (numTypedFields(P) > 0)
     return;
   if (T.elementType() == ElementType::String) {
     for (const std::string &S : T.strings())

@@ -169,6 +169,8 @@ TEST(Import, TensorsOfAnotherSize) {
             "test.onnx: tensor 'W': impossible dimensions [4611686018427387904]");
   EXPECT_EQ(Message([](TensorProto &T) { T.set_raw_data("abcd"); }),
             "test.onnx: tensor 'W': its elements are given twice");
+  EXPECT_EQ(Message([](TensorProto &T) { T.add_int64_data(1); }),
+            "test.onnx: tensor 'W': its elements are given twice");
   EXPECT_EQ(Message([](TensorProto &T) { T.clear_data_type(); }), "test.onnx: tensor 'W': it has no element type");
   EXPECT_EQ(Message([](TensorProto &T) {
               T.clear_float_data();
