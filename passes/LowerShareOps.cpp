@@ -13,9 +13,9 @@
 // and ABY3 five times cheaper than a mask cast to float before the Gather).
 //
 // With `slopes=folded` the products of a site, y = (on - off) * s + off * x with the selected s = x * bit (y = off * s
-// with s = x * (1 - bit) where on is 0), are one 1x1
-// convolution behind the selection, whose weights are the slopes: a channel with two slopes then pays for one
-// truncation instead of two, and the site for one round. That may differ from the function in the last place.
+// with s = x * (1 - bit) where on is 0), are one 1x1 convolution behind the selection, whose weights are the slopes: a
+// channel with two slopes then pays for one truncation instead of two, and the site for one round. That may differ from
+// the function in the last place. The convolution is dense, so that a site of very many products keeps them in front.
 //
 // A product costs a truncation an element in fixed point, so only channels whose slope is none of 0, 1 and -1 are
 // multiplied: they are gathered, multiplied, and put back in order, all but the product for free. The off-branch is the
@@ -52,6 +52,9 @@
 using namespace deepshare;
 
 namespace {
+
+/// Products of a site that are folded: two for each of 2,048 channels are 32 MiB of weights.
+constexpr int64_t MaxFoldedProducts = 2048;
 
 class Lowering {
 public:
@@ -224,7 +227,9 @@ private:
       GatedOn.push_back(On[C]);
       GatedOff.push_back(Off[C]);
     }
-    if (FoldSlopes && Rank > 2)
+    auto NumProducts =
+        llvm::count_if(llvm::zip(Mask, On, Off), [](auto Slopes) { return std::apply(hasProduct, Slopes); });
+    if (FoldSlopes && Rank > 2 && NumProducts <= MaxFoldedProducts)
       return takePlace(N, lowerFolded(N, Mask, On, Off));
     if (Gated.empty()) {
       Value *Y = multiply(X, LinearSlope, "_linear");
@@ -242,12 +247,17 @@ private:
     takePlace(N, Y);
   }
 
+  /// True for a channel that is multiplied.
+  static bool hasProduct(int64_t Mask, float On, float Off) {
+    return needsTruncation(On) || (Mask >= 0 && needsTruncation(Off));
+  }
+
   /// The form of the option `slopes=folded`: all products of the site in one convolution, behind the selection.
   Value *lowerFolded(Node &N, llvm::ArrayRef<int64_t> Mask, llvm::ArrayRef<float> On, llvm::ArrayRef<float> Off) {
     // Gated channels of plain slopes, gated ones with a product, linear ones with a product, and plain linear ones.
     llvm::SmallVector<int64_t> Plain, Scaled, Linear, Kept;
     for (int64_t C = 0; C < static_cast<int64_t>(Mask.size()); ++C) {
-      bool HasProduct = needsTruncation(On[C]) || (Mask[C] >= 0 && needsTruncation(Off[C]));
+      bool HasProduct = hasProduct(Mask[C], On[C], Off[C]);
       (Mask[C] >= 0 ? (HasProduct ? Scaled : Plain) : (HasProduct ? Linear : Kept)).push_back(C);
     }
     Value *X = N.input(0);

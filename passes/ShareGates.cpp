@@ -39,7 +39,7 @@
 #include <fmt/format.h>
 
 #include <map>
-#include <set>
+#include <vector>
 
 using namespace deepshare;
 
@@ -117,10 +117,14 @@ private:
     for (unsigned Site = 0; Site < Sites.size(); ++Site)
       for (const ChannelPlan &Channel : Plan.Sites[Site].Channels)
         if (Channel.Source) {
-          Gates[{Channel.Source->Site, Channel.Source->Block}].insert(Channel.Source->Channel);
+          Gates[{Channel.Source->Site, Channel.Source->Block}].push_back(Channel.Source->Channel);
           if (Channel.Source->Site != Site)
             UsedElsewhere[Channel.Source->Site] = true;
         }
+    for (auto &[Key, Channels] : Gates) {
+      llvm::sort(Channels);
+      Channels.erase(llvm::unique(Channels), Channels.end());
+    }
   }
 
   bool isUntouched(unsigned Site) const {
@@ -169,7 +173,7 @@ private:
     return Gathered;
   }
 
-  Value *computeMask(Graph::iterator Before, MaskKey Key, const std::set<unsigned> &Channels) {
+  Value *computeMask(Graph::iterator Before, MaskKey Key, llvm::ArrayRef<unsigned> Channels) {
     const GateSite &Gate = Sites[Key.Site];
     Value *Input = inputOf(Key.Site);
     if (Channels.size() != static_cast<size_t>(Gate.Channels))
@@ -220,8 +224,8 @@ private:
         continue;
       }
       MaskKey Key{Channel.Source->Site, Channel.Source->Block};
-      const std::set<unsigned> &Channels = Gates.at(Key);
-      MaskIndex.push_back(Offsets.at(Key) + std::distance(Channels.begin(), Channels.find(Channel.Source->Channel)));
+      llvm::ArrayRef<unsigned> Channels = Gates.at(Key);
+      MaskIndex.push_back(Offsets.at(Key) + (llvm::lower_bound(Channels, Channel.Source->Channel) - Channels.begin()));
     }
     if (SiteMasks.empty())
       return scale(Before, Site, On);
@@ -287,7 +291,7 @@ private:
   std::vector<GateSite> Sites;
   std::vector<Use> Compared; ///< by site
   /// Channels whose gates are computed, sorted: by site, then block, so that the output does not depend on chance.
-  std::map<MaskKey, std::set<unsigned>> Gates;
+  std::map<MaskKey, std::vector<unsigned>> Gates;
   std::map<MaskKey, Value *> Masks;
   std::vector<bool> UsedElsewhere;
 };

@@ -35,12 +35,15 @@ static bool runPasses(llvm::StringRef Text, Model &M, PassContext &Context) {
   return false;
 }
 
-/// A plan that shares the first channel's gate among half of a site's channels, in every site that can.
+/// A plan that shares the first channel's gate among half of a site's channels, in every site that can, as long as they
+/// have not too many elements for a fuzzer in all.
 static SharePlan makePlan(llvm::ArrayRef<GateSite> Sites) {
   SharePlan Plan;
+  int64_t Left = 1 << 20;
   for (const GateSite &Site : Sites) {
-    if (!Site.isShareable() || Site.Channels * Site.positions() > (1 << 20))
+    if (!Site.isShareable() || Site.Channels * Site.positions() > Left)
       continue;
+    Left -= Site.Channels * Site.positions();
     auto Index = static_cast<unsigned>(Plan.Sites.size());
     SitePlan Planned{Site.Name, std::vector<ChannelPlan>(Site.Channels), {Site.Spatial.begin(), Site.Spatial.end()}};
     for (unsigned C = 0; C < Planned.Channels.size(); ++C) {
