@@ -216,7 +216,9 @@ private:
     const auto &Off = *N.attributeAs<std::vector<float>>("off");
     llvm::SmallVector<int64_t> Gated, Linear, GatedMask;
     llvm::SmallVector<float> GatedOn, GatedOff, LinearSlope;
+    int64_t NumProducts = 0;
     for (int64_t C = 0; C < static_cast<int64_t>(Mask.size()); ++C) {
+      NumProducts += hasProduct(Mask[C], On[C], Off[C]);
       if (Mask[C] < 0) {
         Linear.push_back(C);
         LinearSlope.push_back(On[C]);
@@ -227,8 +229,6 @@ private:
       GatedOn.push_back(On[C]);
       GatedOff.push_back(Off[C]);
     }
-    auto NumProducts =
-        llvm::count_if(llvm::zip(Mask, On, Off), [](auto Slopes) { return std::apply(hasProduct, Slopes); });
     if (FoldSlopes && Rank > 2 && NumProducts <= MaxFoldedProducts)
       return takePlace(N, lowerFolded(N, Mask, On, Off));
     if (Gated.empty()) {

@@ -51,8 +51,7 @@ private:
     return llvm::createStringError(fmt::format("invalid graph '{}': {}", G.name().str(), Reason));
   }
   llvm::Error fail(const Node &N, const std::string &Reason) const {
-    return llvm::createStringError(fmt::format("invalid graph '{}': node '{}' ({}): {}", G.name().str(),
-                                               N.displayName().str(), N.opType().str(), Reason));
+    return fail(llvm::toString(nodeError(N, Reason)));
   }
 
   bool isDefined(const Value &V) const { return Defined.contains(&V) || (Outer && Outer->isDefined(V)); }
