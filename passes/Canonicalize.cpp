@@ -20,7 +20,7 @@ PassInfo deepshare::canonicalizePass() {
               "none changes anything.",
           .Options = {},
           .Create = nullptr,
-          .Alias = "inline-functions,infer-shapes,scalar-operands,fold-constants,inline-bodies,sequences-as-split,"
-                   "sequences-as-tensors,eliminate-identity,fold-batch-norm,eliminate-common-subexpressions,"
-                   "eliminate-dead-code"};
+          .Alias = "distinct-names,inline-functions,infer-shapes,scalar-operands,fold-constants,inline-bodies,"
+                   "sequences-as-split,sequences-as-tensors,eliminate-identity,fold-batch-norm,"
+                   "eliminate-common-subexpressions,eliminate-dead-code"};
 }

@@ -11,6 +11,7 @@
 #include "deepshare/passes/ConstantsSecond.h"
 #include "deepshare/passes/ContractGates.h"
 #include "deepshare/passes/DecomposeOperators.h"
+#include "deepshare/passes/DistinctNames.h"
 #include "deepshare/passes/EliminateCommonSubexpressions.h"
 #include "deepshare/passes/EliminateDeadCode.h"
 #include "deepshare/passes/EliminateIdentity.h"
@@ -51,6 +52,7 @@ llvm::ArrayRef<PassInfo> deepshare::allPasses() {
       constantsSecondPass(),
       contractGatesPass(),
       decomposeOperatorsPass(),
+      distinctNamesPass(),
       eliminateCommonSubexpressionsPass(),
       eliminateDeadCodePass(),
       eliminateIdentityPass(),
