@@ -53,6 +53,8 @@ static std::optional<LinearSizes> linearSizes(const Node &N) {
   }
   if (!Input || !Weight || !Output || (N.input(0)->constant() && N.input(1)->constant()))
     return std::nullopt;
+  if (Input->empty() || Weight->empty()) // no layer: nobody has checked the ranks
+    return std::nullopt;
   if (N.input(0)->constant())
     std::swap(Input, Weight); // a constant matrix on the left
   LinearSizes Sizes;

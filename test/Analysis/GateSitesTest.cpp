@@ -314,6 +314,11 @@ TEST(CostSteps, AveragePoolingIsATruncationAnOutput) {
   EXPECT_THAT(Steps[2].After, ElementsAre(1));
 }
 
+TEST(CostSteps, LayersOfScalarsCostNothing) {
+  std::unique_ptr<Model> M = parse("a = Conv(x, w) b = Gemm(x, w) y = MatMul(x, w)", "float x, float[2] w");
+  EXPECT_TRUE(costSteps(*M, {}).empty());
+}
+
 TEST(CostSteps, ProductsByConstantsAreTruncations) {
   std::unique_ptr<Model> M = parse("c = Constant<value = float[4,1,1] {1.0, 0.5, -1.0, 2.0}>() a = Mul(x, c) "
                                    "h = Constant<value_float = -1.0>() b = Mul(h, a) y = Mul(a, b)");
