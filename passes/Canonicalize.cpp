@@ -4,8 +4,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// An alias, repeated until no pass of it changes anything. Shapes come first, since the others read them, and again in
-// each round, since a folded shape operand makes more shapes known.
+// An alias, repeated until no pass of it changes anything. Distinct names come first, since the others hand values from
+// graphs to their subgraphs, then functions written out, then shapes, which the others read; and shapes again in each
+// round, since a folded shape operand makes more of them known.
 //
 //===----------------------------------------------------------------------===//
 

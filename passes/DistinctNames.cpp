@@ -4,17 +4,20 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//   x = Neg (a)                                        x = Neg (a)
-//   y = If (c) <then_branch = then () => (u) {   =>    y = If (c) <then_branch = then () => (u) {
-//     x = Abs (b)                                        x_1 = Abs (b)
-//     u = Exp (x)                                        u = Exp (x_1)
-//   }, ...>                                            }, ...>
+//   g (x) => (y) <float a = {2}>                       g (x) => (y) <float a = {2}>
+//     y = If (c) <then_branch = then () => (u)     =>    y = If (c) <then_branch = then () => (u)
+//                 <float a = {5}> {                                  <float a_1 = {5}> {
+//       u = Mul (x, a)                                     u = Mul (x, a_1)
 //
-// ONNX asks for distinct names, but its checker and ONNX Runtime take files in which a subgraph names a value as a graph
-// around it does: its own value is meant there. A pass that hands users in the subgraph over to the hidden value would
-// then make a graph that cannot be written.
+// ONNX asks for distinct names, but its checker and ONNX Runtime take files in which an input or initialiser of a
+// subgraph has the name of a value around it: the subgraph's own value is meant there. (Outputs of nodes with such
+// names they refuse.) A pass that hands users in the subgraph over to the hidden value would then make a graph that
+// cannot be written.
 //
 // Values of graphs that do not see each other, such as the branches of an If or two functions, may share names.
+//
+// What a graph's serialised form says beside our IR (docs, entries of values that say something else there) names
+// values by their old names, so that a graph with renamed values loses it, and so do the graphs in it.
 //
 // Scope: main graph, subgraphs, functions. Bit-exact; the names of the model's inputs and outputs stay.
 //
@@ -53,7 +56,8 @@ public:
   PassStatistics statistics() const override { return {{"values renamed", Renamed}}; }
 
 private:
-  void runOnGraph(Graph &G) {
+  void runOnGraph(Graph &G, bool OuterChanged = false) {
+    uint64_t Before = Renamed;
     forEachValue(G, [&](Value &V) {
       if (Visible.insert(V.name()).second)
         return;
@@ -61,9 +65,12 @@ private:
       Visible.insert(V.name());
       ++Renamed;
     });
+    bool Changed = OuterChanged || Renamed != Before;
+    if (Changed)
+      G.setUnmodelled("");
     for (Node &N : G)
       for (Graph *Subgraph : N.subgraphs())
-        runOnGraph(*Subgraph);
+        runOnGraph(*Subgraph, Changed);
     forEachValue(G, [&](Value &V) { Visible.erase(V.name()); });
   }
 

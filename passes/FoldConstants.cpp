@@ -279,7 +279,10 @@ private:
         continue;
       }
       Output->replaceAllUsesWith(Init);
-      // The initialiser keeps the name that the value has in the file.
+      // The initialiser keeps the name that the value has in the file. Before IR version 4 it may be one of the main
+      // graph, where the name may be another value's.
+      if (Init->parent() != &G)
+        continue;
       std::string Spare = Init->name().str();
       Init->setName(Output->name());
       Output->setName(Spare);

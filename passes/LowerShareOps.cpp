@@ -45,16 +45,14 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/Support/MathExtras.h"
 
-#include <fmt/format.h>
-
 #include <numeric>
 
 using namespace deepshare;
 
 namespace {
 
-/// Products of a site that are folded: two for each of 2,048 channels are 32 MiB of weights.
-constexpr int64_t MaxFoldedProducts = 2048;
+/// Multiplied channels of a site whose slopes are folded: with two slopes each, 2,048 are 32 MiB of weights.
+constexpr int64_t MaxFoldedChannels = 2048;
 
 class Lowering {
 public:
@@ -216,9 +214,9 @@ private:
     const auto &Off = *N.attributeAs<std::vector<float>>("off");
     llvm::SmallVector<int64_t> Gated, Linear, GatedMask;
     llvm::SmallVector<float> GatedOn, GatedOff, LinearSlope;
-    int64_t NumProducts = 0;
+    int64_t NumMultiplied = 0;
     for (int64_t C = 0; C < static_cast<int64_t>(Mask.size()); ++C) {
-      NumProducts += hasProduct(Mask[C], On[C], Off[C]);
+      NumMultiplied += hasProduct(Mask[C], On[C], Off[C]);
       if (Mask[C] < 0) {
         Linear.push_back(C);
         LinearSlope.push_back(On[C]);
@@ -229,7 +227,7 @@ private:
       GatedOn.push_back(On[C]);
       GatedOff.push_back(Off[C]);
     }
-    if (FoldSlopes && Rank > 2 && NumProducts <= MaxFoldedProducts)
+    if (FoldSlopes && Rank > 2 && NumMultiplied <= MaxFoldedChannels)
       return takePlace(N, lowerFolded(N, Mask, On, Off));
     if (Gated.empty()) {
       Value *Y = multiply(X, LinearSlope, "_linear");

@@ -25,7 +25,6 @@
 
 #include "deepshare/Analysis/AveragePool.h"
 #include "deepshare/IR/ShareOps.h"
-#include "deepshare/Support/Error.h"
 
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/StringSwitch.h"
@@ -186,8 +185,7 @@ Expected<uint64_t> SiteFinder::reducedElements(Node &N) {
   };
   uint64_t Ins = Elements(In), Outs = Elements(Out);
   if (Ins == 0 || Outs == 0)
-    return makeError("node '" + N.displayName() + "' (" + N.opType() +
-                     "): the shape of its input or output is unknown");
+    return nodeError(N, "the shape of its input or output is unknown");
   return Ins / Outs;
 }
 
@@ -196,18 +194,15 @@ Error SiteFinder::addSelection(Node &N) {
   const TensorType *In = typeOf(N.input(0)), *Out = typeOf(N.output());
   int64_t Axis = N.intAttribute("axis", N.is("TopK") ? -1 : 0);
   if (!In || !In->rank() || !Out || !Out->rank())
-    return makeError("node '" + N.displayName() + "' (" + N.opType() +
-                     "): the shape of its input or output is unknown");
+    return nodeError(N, "the shape of its input or output is unknown");
   if (Axis < 0)
     Axis += *In->rank();
   if (Axis < 0 || Axis >= *In->rank() || !(*In->Dims)[Axis].isFixed() ||
       (N.is("TopK") && !(Axis < *Out->rank() && (*Out->Dims)[Axis].isFixed())))
-    return makeError("node '" + N.displayName() + "' (" + N.opType() + "): the size of axis " + llvm::Twine(Axis) +
-                     " is unknown");
+    return nodeError(N, "the size of axis " + llvm::Twine(Axis) + " is unknown");
   uint64_t Elements = (*In->Dims)[Axis].size();
   if (Elements > uint64_t(1) << 24)
-    return makeError("node '" + N.displayName() + "' (" + N.opType() + "): its input is " + In->str() +
-                     ", expected sizes of at most 2^24");
+    return nodeError(N, "its input is " + In->str() + ", expected sizes of at most 2^24");
   if (Elements < 2)
     return Error::success();
   if (!N.is("TopK"))

@@ -12,7 +12,6 @@
 #include "SiteFinder.h"
 
 #include "deepshare/Analysis/ScaleFolding.h"
-#include "deepshare/Support/Error.h"
 
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/MathExtras.h"
@@ -190,8 +189,7 @@ static bool isPlausible(ArrayRef<Dim> Dims) {
 Error SiteFinder::checkCount(const Node &N, double Count) const {
   if (Count <= 0x1p56)
     return Error::success();
-  return makeError("node '" + N.displayName() + "' (" + N.opType() + "): it compares more than 2^56 times, in " +
-                   llvm::Twine(Trips) + " trips of the loops around it");
+  return nodeError(N, "it compares more than 2^56 times, in " + llvm::Twine(Trips) + " trips of the loops around it");
 }
 
 /// What an error says of where unknown sizes come from, for a node whose output has some: "; the first unknown ones are
@@ -223,13 +221,13 @@ Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, E
   if (!Type)
     Type = typeOf(Input);
   if (!Type || !Type->Dims || (Type->Dims->size() > 1 && !Type->isStatic(1)))
-    return makeError("node '" + N.displayName() + "' (" + N.opType() + "): the shape of its output '" + Prefix +
-                     Output->name() + "' is " + (Type && Type->Dims ? Type->str() : std::string("unknown")) +
-                     ", expected all sizes but the batch to be known" + originOfUnknown(N));
+    return nodeError(N, "the shape of its output '" + Prefix + Output->name() + "' is " +
+                            (Type && Type->Dims ? Type->str() : std::string("unknown")) +
+                            ", expected all sizes but the batch to be known" + originOfUnknown(N));
   ArrayRef<Dim> Dims = *Type->Dims;
   if (!isPlausible(Dims))
-    return makeError("node '" + N.displayName() + "' (" + N.opType() + "): the shape of its output '" + Prefix +
-                     Output->name() + "' is " + Type->str() + ", expected sizes of at most 2^24 and 2^40 elements");
+    return nodeError(N, "the shape of its output '" + Prefix + Output->name() + "' is " + Type->str() +
+                            ", expected sizes of at most 2^24 and 2^40 elements");
   GateSite Site;
   Site.Name = Prefix + Output->name().str();
   Site.Kind = Kind;

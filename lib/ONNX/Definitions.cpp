@@ -8,11 +8,8 @@
 #include "Types.h"
 
 #include "deepshare/ONNX/ONNX.h"
-#include "deepshare/Support/Error.h"
 
 #include "onnx/defs/schema.h"
-
-#include <fmt/format.h>
 
 using namespace deepshare;
 using namespace deepshare::onnx;

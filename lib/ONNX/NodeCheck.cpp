@@ -108,13 +108,20 @@ static llvm::Error checkNode(const Node &N, int64_t Opset) {
 static std::string nameOf(const Function &F) { return (F.Domain.empty() ? "" : F.Domain + ".") + F.Name; }
 
 namespace {
-/// Follows calls of model-local functions. One that calls itself has no meaning in ONNX; a few that call each other
-/// twice make any number of nodes.
+/// Follows calls of model-local functions, also of those that nobody calls. One that calls itself has no meaning in
+/// ONNX; a few that call each other twice make any number of nodes.
 class CallCheck {
 public:
   explicit CallCheck(Model &M) : M(M) {}
 
-  llvm::Error run() { return expand(M.graph()).takeError(); }
+  llvm::Error run() {
+    if (llvm::Error E = expand(M.graph()).takeError())
+      return E;
+    for (const Function &F : M.functions())
+      if (llvm::Error E = expand(F).takeError())
+        return E;
+    return llvm::Error::success();
+  }
 
 private:
   static constexpr uint64_t MaxNodes = 1 << 22;

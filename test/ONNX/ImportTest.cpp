@@ -266,6 +266,11 @@ TEST(Import, CallsWithoutEnd) {
   EXPECT_EQ(messageOf(parseModelText(callsText(3, "Relu"), "test.onnx")), "no error");
   EXPECT_EQ(messageOf(parseModelText(callsText(3, "d.F1"), "test.onnx")),
             "test.onnx: function 'd.F1' calls itself, directly or through others");
+  EXPECT_EQ(messageOf(parseModelText(
+                "<ir_version: 10, opset_import: [\"\" : 17]>\ng (float X) => (float Y) { Y = Relu(X) }\n"
+                "<domain: \"d\", opset_import: [\"d\" : 1]>\nNobodyCalls (x) => (y) { y = d.NobodyCalls(x) }",
+                "test.onnx")),
+            "test.onnx: function 'd.NobodyCalls' calls itself, directly or through others");
   EXPECT_THAT(messageOf(parseModelText(callsText(64, "Relu"), "test.onnx")),
               HasSubstr("expected at most 4194304 nodes with all functions called, got more"));
   EXPECT_THAT(messageOf(parseModelText(callsText(200, "Relu"), "test.onnx")),
