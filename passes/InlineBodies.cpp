@@ -39,7 +39,6 @@
 #include "deepshare/passes/InlineBodies.h"
 
 #include "Purity.h"
-#include "Rewriting.h"
 #include "ShapeArithmetic.h"
 #include "deepshare/IR/Cloner.h"
 
@@ -350,26 +349,26 @@ public:
   InlineBodies(int64_t MaxNodes, int64_t MaxGrowth) : MaxNodes(MaxNodes), MaxGrowth(MaxGrowth) {}
 
   llvm::Expected<bool> run(Model &M, PassContext &) override {
-    uint64_t Before = Branches + Loops;
-    IsSmall = nodesWrittenOut(M.graph(), MaxNodes) <= MaxNodes;
-    runOnGraph(M.graph());
-    return Branches + Loops != Before;
+    uint64_t First = Branches + Loops, Before;
+    do {
+      Before = Branches + Loops;
+      IsSmall = nodesWrittenOut(M.graph(), MaxNodes) <= MaxNodes;
+      runOnGraph(M.graph());
+    } while (Branches + Loops != Before);
+    return Branches + Loops != First;
   }
 
   PassStatistics statistics() const override { return {{"branches inlined", Branches}, {"loops written out", Loops}}; }
 
 private:
-  /// What was in a body is looked at after the body is inlined.
+  /// Control flow that was in a body is looked at in the next turn: outside, more of it may be known, and then count.
   void runOnGraph(Graph &G) {
     for (auto It = G.begin(); It != G.end();) {
-      Node &N = *It;
-      bool IsInlined = false;
-      It = firstInPlaceOf(N, [&] { IsInlined = visit(N); });
-      if (IsInlined)
+      Node &N = *It++;
+      if (visit(N))
         continue;
       for (Graph *Subgraph : N.subgraphs())
         runOnGraph(*Subgraph);
-      ++It;
     }
   }
 
@@ -418,7 +417,7 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Options) 
 PassInfo deepshare::inlineBodiesPass() {
   return {.Name = "inline-bodies",
           .Contract = "Writes out If whose condition, and Loop whose number of trips, is constant.",
-          .Options = {{"max-nodes", "20000", "nodes that the model may have with all Loops written out"},
+          .Options = {{"max-nodes", "10000", "nodes that the model may have with all Loops written out"},
                       {"max-growth", "67108864", "bytes that a Loop's trips may hold of constants of their own"}},
           .Create = create,
           .Alias = {},

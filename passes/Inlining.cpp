@@ -6,8 +6,6 @@
 
 #include "Inlining.h"
 
-#include "Rewriting.h"
-
 #include "deepshare/IR/Cloner.h"
 #include "deepshare/ONNX/ONNX.h"
 
@@ -152,5 +150,10 @@ private:
 } // namespace
 
 Graph::iterator deepshare::inlineCall(Node &Caller, const Function &F) {
-  return firstInPlaceOf(Caller, [&] { Inliner(Caller, F).run(); });
+  Graph &G = *Caller.parent();
+  Graph::iterator Place = Graph::iteratorTo(&Caller);
+  bool IsFirst = Place == G.begin();
+  Graph::iterator Previous = IsFirst ? Place : std::prev(Place);
+  Inliner(Caller, F).run();
+  return IsFirst ? G.begin() : std::next(Previous);
 }

@@ -50,15 +50,6 @@ static void eraseWithDeadOperands(Node &Dead, llvm::function_ref<void(const Node
   }
 }
 
-Graph::iterator deepshare::firstInPlaceOf(Node &Old, llvm::function_ref<void()> Replace) {
-  Graph &G = *Old.parent();
-  Graph::iterator Place = Graph::iteratorTo(&Old);
-  bool IsFirst = Place == G.begin();
-  Graph::iterator Previous = IsFirst ? Place : std::prev(Place);
-  Replace();
-  return IsFirst ? G.begin() : std::next(Previous);
-}
-
 void deepshare::takePlace(Node &Old, Value *New) {
   std::string Name = Old.output()->name().str();
   New->setType(Old.output()->type());

@@ -20,10 +20,6 @@ bool hasOneUse(const Value *V);
 /// that sums stay far from overflow.
 std::optional<int64_t> elementsOfImage(const Value &V);
 
-/// Given: \p Replace, which may put nodes before \p Old and erase it. Execute: calls it. Returns an iterator to the
-/// first node in Old's place: one of the new ones, or what followed; Old if it is left as it was.
-Graph::iterator firstInPlaceOf(Node &Old, llvm::function_ref<void()> Replace);
-
 /// Given: \p New, a node's output that stands before \p Old and is no graph output, in place of Old's only output.
 /// Execute: New takes Old's uses, its name and its type; Old alone is erased.
 void takePlace(Node &Old, Value *New);
