@@ -19,8 +19,8 @@
 // 1. it is ONNX's own, has no subgraphs, and gives the same result each time (no random operator);
 // 2. every input is a constant that callers cannot override;
 // 3. lib/Exec runs it;
-// 4. the result is known, before the evaluation, to be at most `max-growth` bytes larger than the inputs, so that no
-//    ConstantOfShape or Expand blows up the file or the memory.
+// 4. the result is known, before the evaluation, to be at most `max-growth` bytes larger than the inputs, and all such
+//    results together at most `max-total`, so that no ConstantOfShape or Expand blows up the file or the memory.
 //
 // Operands that depend on a dynamic dimension (the batch) are followed element by element, see ShapeArithmetic.h.
 // Rewriting a Reshape's target to -1 needs the other entries to be positive numbers, and to 0 that `allowzero` is off.
@@ -176,7 +176,7 @@ static llvm::Expected<std::vector<Tensor>> evaluate(const Node &N) {
 namespace {
 class FoldConstants : public Pass {
 public:
-  explicit FoldConstants(int64_t MaxGrowth) : MaxGrowth(MaxGrowth) {}
+  FoldConstants(int64_t MaxGrowth, int64_t MaxTotal) : MaxGrowth(MaxGrowth), GrowthLeft(MaxTotal) {}
 
   llvm::Expected<bool> run(Model &M, PassContext &) override {
     uint64_t Before = Constants + Evaluated + Shapes + Operands;
@@ -242,7 +242,8 @@ private:
       return std::nullopt;
     }
     std::optional<int64_t> Size = resultSize(N);
-    if (!Size || *Size - inputSize(N) > MaxGrowth) {
+    int64_t Growth = Size ? *Size - inputSize(N) : 0;
+    if (!Size || Growth > std::min(MaxGrowth, GrowthLeft)) {
       reject(N, Size ? fmt::format("its result has {} bytes, its inputs {}", *Size, inputSize(N))
                      : "the size of its result is not known beforehand");
       return std::nullopt;
@@ -252,6 +253,7 @@ private:
       reject(N, llvm::toString(Results.takeError()));
       return std::nullopt;
     }
+    GrowthLeft -= std::max<int64_t>(Growth, 0);
     return std::move(*Results);
   }
 
@@ -377,6 +379,7 @@ private:
   }
 
   int64_t MaxGrowth;
+  int64_t GrowthLeft; // in all rounds of canonicalize together
   ShapeArithmetic Arithmetic;
   uint64_t Constants = 0;
   uint64_t Evaluated = 0;
@@ -386,12 +389,13 @@ private:
 } // namespace
 
 static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Options) {
-  llvm::Expected<int64_t> MaxGrowth = Options.getInt("max-growth");
+  llvm::Expected<int64_t> MaxGrowth = Options.getInt("max-growth", 0);
   if (!MaxGrowth)
     return MaxGrowth.takeError();
-  if (*MaxGrowth < 0)
-    return llvm::createStringError(fmt::format("option 'max-growth': expected at least 0, got {}", *MaxGrowth));
-  return std::make_unique<FoldConstants>(*MaxGrowth);
+  llvm::Expected<int64_t> MaxTotal = Options.getInt("max-total", 0);
+  if (!MaxTotal)
+    return MaxTotal.takeError();
+  return std::make_unique<FoldConstants>(*MaxGrowth, *MaxTotal);
 }
 
 PassInfo deepshare::foldConstantsPass() {
@@ -399,7 +403,8 @@ PassInfo deepshare::foldConstantsPass() {
       .Name = "fold-constants",
       .Contract = "Evaluates nodes whose inputs are constants, and the parts of shape arithmetic that a dynamic batch "
                   "leaves fixed.",
-      .Options = {{"max-growth", "16777216", "bytes by which a result may exceed the inputs that it is computed from"}},
+      .Options = {{"max-growth", "16777216", "bytes by which a result may exceed the inputs that it is computed from"},
+                  {"max-total", "268435456", "bytes by which all results together may"}},
       .Create = create,
       .Alias = {},
       .Effect = PassEffect::Exact};

@@ -18,14 +18,14 @@
 // 2. Loop: the number of trips is constant, and the condition is true, or left out, and handed on as it is or as a
 //    constant;
 // 3. Loop: all operators of the body are ONNX's own and not random: a random one with a seed draws other numbers in
-// each
-//    trip, its copies the same ones;
+//    each trip, its copies the same ones;
 // 4. Loop: the model has at most `max-nodes` nodes once all such Loops are written out, and what copies compute from
-//    constants alone, and fold-constants will hold for each trip, has at most `max-growth` bytes;
+//    constants alone, and fold-constants will hold for each trip, has at most `max-growth` bytes in all Loops together.
+//    What becomes known through what is written out is looked at in another turn, and then counts;
 // 5. Loop with scanned outputs: one trip or more, and opset 13 or later, where Unsqueeze takes axes as an operand;
 // 6. the body has no sparse initialiser, and no output that the node does not have;
 // 7. an output that would be an Identity's is a tensor, or the opset is 16 or later, where Identity takes anything
-// else.
+//    else.
 //
 // Types of a Loop's body hold for one trip: a size that only has a name may be another one in each. Names of sizes are
 // left to infer-shapes. Copies of nodes have no names, so that no two have the same.
@@ -55,9 +55,9 @@ using namespace deepshare;
 /// Inputs of a Loop, and of its body, before those that are carried.
 static constexpr unsigned TripsAndCondition = 2;
 
-static bool reject(const Node &N, const llvm::Twine &Reason) {
+static std::nullopt_t reject(const Node &N, const llvm::Twine &Reason) {
   LLVM_DEBUG(llvm::dbgs() << "keeps '" << N.displayName() << "': " << Reason << '\n');
-  return false;
+  return std::nullopt;
 }
 
 /// What the condition \p V always is; nothing if that is not known.
@@ -184,6 +184,11 @@ static uint64_t bytesFolded(const Node &Loop, Graph &Body) {
       Known.try_emplace(Enters, *Bytes);
   uint64_t Total = 0;
   Body.walk([&](const Node &N) {
+    // The trips of inner Loops are numbers too, once these are written out.
+    if (N.is("Loop"))
+      for (const Graph *Inner : N.subgraphs())
+        if (!Inner->inputs().empty())
+          Known[Inner->inputs().front()] = sizeof(int64_t);
     uint64_t Largest = 0;
     for (const Value *Input : N.inputs()) {
       std::optional<uint64_t> Bytes = Input ? BytesOf(Input) : std::optional<uint64_t>(0);
@@ -346,58 +351,84 @@ private:
 
 class InlineBodies : public Pass {
 public:
-  InlineBodies(int64_t MaxNodes, int64_t MaxGrowth) : MaxNodes(MaxNodes), MaxGrowth(MaxGrowth) {}
+  InlineBodies(int64_t MaxNodes, int64_t MaxGrowth) : MaxNodes(MaxNodes), NodesLeft(MaxNodes), GrowthLeft(MaxGrowth) {}
 
   llvm::Expected<bool> run(Model &M, PassContext &) override {
-    uint64_t First = Branches + Loops, Before;
-    do {
-      Before = Branches + Loops;
+    uint64_t Before = Branches + Loops;
+    while (true) {
       IsSmall = nodesWrittenOut(M.graph(), MaxNodes) <= MaxNodes;
-      runOnGraph(M.graph());
-    } while (Branches + Loops != Before);
-    return Branches + Loops != First;
+      std::vector<Chosen> Turn;
+      choose(M.graph(), Turn);
+      if (Turn.empty())
+        return Branches + Loops != Before;
+      for (const Chosen &C : Turn)
+        inlineBody(C);
+    }
   }
 
   PassStatistics statistics() const override { return {{"branches inlined", Branches}, {"loops written out", Loops}}; }
 
 private:
-  /// Control flow that was in a body is looked at in the next turn: outside, more of it may be known, and then count.
-  void runOnGraph(Graph &G) {
-    for (auto It = G.begin(); It != G.end();) {
-      Node &N = *It++;
-      if (visit(N))
+  /// An If with the branch that it takes, or a Loop with its body and trips.
+  struct Chosen {
+    Node *Holder;
+    Graph *Body;
+    std::optional<int64_t> Trips;
+  };
+
+  /// What is to be written out in this turn. Control flow that is in a body, or becomes known through what is chosen,
+  /// is looked at in the next turn, when it counts.
+  void choose(Graph &G, std::vector<Chosen> &Turn) {
+    for (Node &N : G) {
+      if (std::optional<Chosen> C = N.is("If") ? chooseIf(N) : N.is("Loop") ? chooseLoop(N) : std::nullopt) {
+        Turn.push_back(*C);
         continue;
+      }
       for (Graph *Subgraph : N.subgraphs())
-        runOnGraph(*Subgraph);
+        choose(*Subgraph, Turn);
     }
   }
 
-  bool visit(Node &N) {
-    if (N.is("If")) {
-      Graph *Branch = takenBranch(N);
-      if (!Branch || !canMove(*Branch) || !canHandOver(N, *Branch, 0, true))
-        return reject(N, "which branch it takes is not known, or the branch cannot be moved");
-      BodyInliner(N, *Branch).inlineBranch();
-      ++Branches;
-      return true;
-    }
-    if (!N.is("Loop"))
-      return false;
+  static std::optional<Chosen> chooseIf(Node &N) {
+    Graph *Branch = takenBranch(N);
+    if (!Branch || !canMove(*Branch) || !canHandOver(N, *Branch, 0, true))
+      return reject(N, "which branch it takes is not known, or the branch cannot be moved");
+    return Chosen{&N, Branch, std::nullopt};
+  }
+
+  std::optional<Chosen> chooseLoop(Node &N) {
     std::optional<KnownLoop> Loop = knownLoop(N);
     if (!Loop)
       return reject(N, "how often it runs its body is not known, or the body cannot be copied");
     if (Loop->Trips > 1) {
-      if (!IsSmall || nodesOfTrips(N, *Loop, nodesOnce(N, MaxNodes)) > MaxNodes)
+      uint64_t Nodes = 0;
+      Loop->Body->walk([&](const Node &) { ++Nodes; });
+      Nodes = nodesOfTrips(N, *Loop, Nodes);
+      if (!IsSmall || nodesOfTrips(N, *Loop, nodesOnce(N, MaxNodes)) > MaxNodes || Nodes > NodesLeft)
         return reject(N, "written out, it has too many nodes");
-      if (llvm::SaturatingMultiply<uint64_t>(bytesFolded(N, *Loop->Body), Loop->Trips) > MaxGrowth)
+      uint64_t Growth = llvm::SaturatingMultiply<uint64_t>(bytesFolded(N, *Loop->Body), Loop->Trips);
+      if (Growth > GrowthLeft)
         return reject(N, "written out, its trips hold too large constants");
+      NodesLeft -= Nodes;
+      GrowthLeft -= Growth;
     }
-    BodyInliner(N, *Loop->Body).inlineTrips(Loop->Trips);
-    ++Loops;
-    return true;
+    return Chosen{&N, Loop->Body, Loop->Trips};
   }
 
-  uint64_t MaxNodes, MaxGrowth;
+  void inlineBody(const Chosen &C) {
+    BodyInliner Inliner(*C.Holder, *C.Body);
+    if (C.Trips) {
+      Inliner.inlineTrips(*C.Trips);
+      ++Loops;
+    } else {
+      Inliner.inlineBranch();
+      ++Branches;
+    }
+  }
+
+  uint64_t MaxNodes;
+  /// What may still be written out, in all rounds of canonicalize together: folded away, it makes room in the model.
+  uint64_t NodesLeft, GrowthLeft;
   bool IsSmall = false;
   uint64_t Branches = 0;
   uint64_t Loops = 0;
@@ -415,11 +446,12 @@ static llvm::Expected<std::unique_ptr<Pass>> create(const PassOptions &Options) 
 }
 
 PassInfo deepshare::inlineBodiesPass() {
-  return {.Name = "inline-bodies",
-          .Contract = "Writes out If whose condition, and Loop whose number of trips, is constant.",
-          .Options = {{"max-nodes", "10000", "nodes that the model may have with all Loops written out"},
-                      {"max-growth", "67108864", "bytes that a Loop's trips may hold of constants of their own"}},
-          .Create = create,
-          .Alias = {},
-          .Effect = PassEffect::Exact};
+  return {
+      .Name = "inline-bodies",
+      .Contract = "Writes out If whose condition, and Loop whose number of trips, is constant.",
+      .Options = {{"max-nodes", "10000", "nodes that the model may have with all Loops written out"},
+                  {"max-growth", "67108864", "bytes that the trips of all Loops may hold of constants of their own"}},
+      .Create = create,
+      .Alias = {},
+      .Effect = PassEffect::Exact};
 }

@@ -198,6 +198,13 @@ def odd_models():
     yield "fold-expand", model([node("Expand", ["k", "s"], ["c"]), node("ReduceSum", ["c"], ["r"]),
                                 node("Add", ["x", "r"], ["y"])],
                                initializers=[integers("s", HUGE), helper.make_tensor("k", TensorProto.FLOAT, [1], [1])])
+    yield "fold-doubled", model([node("Concat", [f"c{i}"] * 2, [f"c{i + 1}"], axis=0) for i in range(40)] +
+                                [node("ReduceSum", ["c40"], ["r"]), node("Add", ["x", "r"], ["y"])],
+                                initializers=[helper.make_tensor("c0", TensorProto.FLOAT, [4], [1, 2, 3, 4])])
+    yield "fold-many", model([node("Expand", [f"k{i}", "s"], [f"c{i}"]) for i in range(400)] +
+                             [node("Sum", ["x"] + [f"c{i}" for i in range(400)], ["y"])],
+                             initializers=[integers("s", 4_000_000)] +
+                             [helper.make_tensor(f"k{i}", TensorProto.FLOAT, [1], [i]) for i in range(400)])
     yield "fold-tile", model([node("Tile", ["k", "s"], ["y"])],
                              initializers=[integers("s", HUGE), helper.make_tensor("k", TensorProto.FLOAT, [1], [1])])
     yield "fold-range", model([node("Range", ["a", "b", "c"], ["y"])],
@@ -241,8 +248,9 @@ def check_models(folder, x):
         path.write_bytes(made.SerializeToString())
         run(name, path, ["ds-opt", path, "--passes=canonicalize,expand-gates,infer-shapes", "--count"], may_pass=True)
         run(name, path, ["ds-opt", path, "--target", "crypten", "-o", folder / "odd-out.onnx"], may_pass=True)
-        # To sum over a terabyte of one number takes no memory, but as long as it takes.
-        if name != "fold-expand":
+        # To sum over a terabyte of one number takes no memory, but as long as it takes; what is doubled is computed until
+        # the memory ends.
+        if name not in ("fold-expand", "fold-doubled"):
             run(name, path, ["ds-run", path, "--input", f"x={x}"], may_pass=True)
     for name in ("loop-without-end", "fold-loop-without-end"):
         path = folder / f"{name}.onnx"
