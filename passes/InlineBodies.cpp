@@ -401,15 +401,15 @@ private:
     if (!Loop)
       return reject(N, "how often it runs its body is not known, or the body cannot be copied");
     if (Loop->Trips > 1) {
-      uint64_t Nodes = 0;
-      Loop->Body->walk([&](const Node &) { ++Nodes; });
-      Nodes = nodesOfTrips(N, *Loop, Nodes);
-      if (!IsSmall || nodesOfTrips(N, *Loop, nodesOnce(N, MaxNodes)) > MaxNodes || Nodes > NodesLeft)
+      uint64_t InBody = 0;
+      Loop->Body->walk([&](const Node &) { ++InBody; });
+      uint64_t Copied = nodesOfTrips(N, *Loop, InBody);
+      if (!IsSmall || nodesOfTrips(N, *Loop, nodesOnce(N, MaxNodes)) > MaxNodes || Copied > NodesLeft)
         return reject(N, "written out, it has too many nodes");
       uint64_t Growth = llvm::SaturatingMultiply<uint64_t>(bytesFolded(N, *Loop->Body), Loop->Trips);
       if (Growth > GrowthLeft)
         return reject(N, "written out, its trips hold too large constants");
-      NodesLeft -= Nodes;
+      NodesLeft -= Copied;
       GrowthLeft -= Growth;
     }
     return Chosen{&N, Loop->Body, Loop->Trips};
@@ -427,7 +427,8 @@ private:
   }
 
   uint64_t MaxNodes;
-  /// What may still be written out, in all rounds of canonicalize together: folded away, it makes room in the model.
+  /// Nodes and bytes of constants that copies may still have, in all rounds of canonicalize together: what is folded
+  /// away in one makes no room for more.
   uint64_t NodesLeft, GrowthLeft;
   bool IsSmall = false;
   uint64_t Branches = 0;
