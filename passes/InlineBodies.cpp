@@ -40,6 +40,7 @@
 
 #include "Purity.h"
 #include "ShapeArithmetic.h"
+#include "deepshare/Analysis/GateForms.h"
 #include "deepshare/IR/Cloner.h"
 
 #include "llvm/ADT/SmallPtrSet.h"
@@ -60,25 +61,17 @@ static std::nullopt_t reject(const Node &N, const llvm::Twine &Reason) {
   return std::nullopt;
 }
 
-/// What the condition \p V always is; nothing if that is not known.
-static std::optional<bool> constantCondition(const Value *V) {
-  const Tensor *T = V ? V->constant() : nullptr;
-  if (!T || T->elementType() != ElementType::Bool || T->bytes().size() != 1)
-    return std::nullopt;
-  return T->bytes().front() != 0;
-}
-
 /// True if the condition that \p Body returns is the one that it was given, or constantly true.
 static bool goesOn(const Graph &Body) {
   const Value *Condition = Body.outputs().front();
   while (Condition->producer() && Condition->producer()->is("Identity"))
     Condition = Condition->producer()->input(0);
-  return Condition == Body.inputs()[1] || constantCondition(Condition) == true;
+  return Condition == Body.inputs()[1] || booleanConstant(Condition) == true;
 }
 
 /// The branch that \p N, an If, always takes; null if that is not known.
 static Graph *takenBranch(const Node &N) {
-  std::optional<bool> Condition = constantCondition(N.input(0));
+  std::optional<bool> Condition = booleanConstant(N.input(0));
   if (!Condition)
     return nullptr;
   const auto *Branch = N.attributeAs<std::unique_ptr<Graph>>(*Condition ? "then_branch" : "else_branch");
@@ -120,7 +113,7 @@ static std::optional<KnownLoop> knownLoop(const Node &N) {
     return std::nullopt;
   const auto *Attribute = N.attributeAs<std::unique_ptr<Graph>>("body");
   std::optional<std::vector<int64_t>> Trips = constantIntegers(N.input(0));
-  if (!Attribute || !Trips || Trips->size() != 1 || (N.input(1) && constantCondition(N.input(1)) != true))
+  if (!Attribute || !Trips || Trips->size() != 1 || (N.input(1) && booleanConstant(N.input(1)) != true))
     return std::nullopt;
   Graph &Body = **Attribute;
   // What the operator's definition asks for; a file may say anything.

@@ -6,6 +6,8 @@
 
 #include "deepshare/Analysis/CostSteps.h"
 
+#include "BatchAxis.h"
+
 #include "deepshare/Analysis/GateForms.h"
 
 #include "llvm/ADT/DenseMap.h"
@@ -13,8 +15,9 @@
 using namespace deepshare;
 using llvm::ArrayRef;
 
-/// Sizes of \p V's axes, 1 for the batch (a first axis of a tensor that is no constant). Nothing if one is not known.
-static std::optional<llvm::SmallVector<int64_t, 4>> sizesOf(const Value *V) {
+/// Sizes of \p V's axes for one image: the first one of a tensor that is no constant is the batch, or more. Nothing if
+/// one is not known.
+static std::optional<llvm::SmallVector<int64_t, 4>> sizesOf(const Value *V, int64_t Batch) {
   if (!V || !V->type() || !V->type()->Dims)
     return std::nullopt;
   llvm::SmallVector<int64_t, 4> Sizes;
@@ -22,7 +25,7 @@ static std::optional<llvm::SmallVector<int64_t, 4>> sizesOf(const Value *V) {
     bool IsBatch = Axis == 0 && !V->isInitializer();
     if (!Size.isFixed() && !IsBatch)
       return std::nullopt;
-    Sizes.push_back(IsBatch ? 1 : Size.size());
+    Sizes.push_back(IsBatch ? rowsOfImage(Size, Batch) : Size.size());
   }
   return Sizes;
 }
@@ -35,21 +38,22 @@ static uint64_t product(ArrayRef<int64_t> Sizes) {
 }
 
 /// The sizes of a linear layer; nothing if \p N is none, or its shapes are not known.
-static std::optional<LinearSizes> linearSizes(const Node &N) {
+static std::optional<LinearSizes> linearSizes(const Node &N, int64_t Batch) {
   if (N.is("AveragePool") || N.is("GlobalAveragePool")) {
     LinearSizes Sizes;
-    if (auto Output = sizesOf(N.output()))
+    if (auto Output = sizesOf(N.output(), Batch))
       Sizes.Averages = product(*Output);
     return Sizes.Averages ? std::optional(Sizes) : std::nullopt;
   }
   bool IsConv = N.is("Conv"), IsTransposed = N.is("ConvTranspose");
   if (!IsConv && !IsTransposed && !N.is("Gemm") && !N.is("MatMul"))
     return std::nullopt;
-  auto Input = sizesOf(N.input(0)), Weight = sizesOf(N.input(1)), Output = sizesOf(N.output());
+  auto Input = sizesOf(N.input(0), Batch), Weight = sizesOf(N.input(1), Batch), Output = sizesOf(N.output(), Batch);
   if (N.is("Gemm") && Weight && Weight->size() == 2) { // its weights say all, whatever is known of the rest
     bool Transposed = N.intAttribute("transB", 0) != 0;
-    Input = {1, (*Weight)[Transposed]};
-    Output = {1, (*Weight)[!Transposed]};
+    int64_t Rows = Output && !Output->empty() ? Output->front() : 1;
+    Input = {Rows, (*Weight)[Transposed]};
+    Output = {Rows, (*Weight)[!Transposed]};
   }
   if (!Input || !Weight || !Output || (N.input(0)->constant() && N.input(1)->constant()))
     return std::nullopt;
@@ -62,7 +66,8 @@ static std::optional<LinearSizes> linearSizes(const Node &N) {
   Sizes.Weights = product(*Weight);
   Sizes.Outputs = product(*Output);
   if (IsConv && Output->size() > 2 && Weight->size() > 2 && Input->size() > 1)
-    Sizes.Unrolled = product(ArrayRef(*Output).drop_front(2)) * product(ArrayRef(*Weight).drop_front(2)) * (*Input)[1];
+    Sizes.Unrolled = Output->front() * product(ArrayRef(*Output).drop_front(2)) *
+                     product(ArrayRef(*Weight).drop_front(2)) * (*Input)[1];
   if (IsConv || IsTransposed)
     Sizes.Products = (IsConv ? Sizes.Outputs : Sizes.Inputs) * product(ArrayRef(*Weight).drop_front());
   else
@@ -94,13 +99,13 @@ static CostStep gateStep(const GateSite &Site) {
 
 /// The truncations of a product by constants, as share-gates puts it in the place of a gate; nothing if \p N is none or
 /// costs none. A product with a number that was a bit is none either.
-static std::optional<CostStep> productStep(const Node &N) {
+static std::optional<CostStep> productStep(const Node &N, int64_t Batch) {
   if (!N.is("Mul") || isConstant(N.input(0)) == isConstant(N.input(1)))
     return std::nullopt;
   unsigned Factor = isConstant(N.input(0)) ? 0 : 1;
   const Tensor *Factors = floatConstant(N.input(Factor));
   const Node *Other = N.input(1 - Factor)->producer();
-  auto Sizes = sizesOf(N.output());
+  auto Sizes = sizesOf(N.output(), Batch);
   if (!Factors || !Sizes || Sizes->empty() || Factors->numElements() < 1 || (Other && Other->is("Cast")))
     return std::nullopt;
   CostStep Step;
@@ -116,6 +121,7 @@ static std::optional<CostStep> productStep(const Node &N) {
 }
 
 std::vector<CostStep> deepshare::costSteps(Model &M, ArrayRef<GateSite> Sites) {
+  int64_t Batch = imagesInBatch(M);
   std::vector<CostStep> Steps;
   llvm::DenseMap<const Node *, llvm::SmallVector<const GateSite *, 1>> SitesOf;
   for (const GateSite &Site : Sites) {
@@ -141,7 +147,7 @@ std::vector<CostStep> deepshare::costSteps(Model &M, ArrayRef<GateSite> Sites) {
     if (auto Found = SitesOf.find(&N); Found != SitesOf.end())
       for (const GateSite *Site : Found->second)
         AddStep(gateStep(*Site));
-    if (std::optional<LinearSizes> Sizes = linearSizes(N)) {
+    if (std::optional<LinearSizes> Sizes = linearSizes(N, Batch)) {
       CostStep Step;
       Step.Name = N.output()->name().str();
       Step.Kind = N.opType().str();
@@ -149,7 +155,7 @@ std::vector<CostStep> deepshare::costSteps(Model &M, ArrayRef<GateSite> Sites) {
       Step.Linear = *Sizes;
       AddStep(std::move(Step));
     }
-    if (std::optional<CostStep> Product = productStep(N))
+    if (std::optional<CostStep> Product = productStep(N, Batch))
       AddStep(std::move(*Product));
     if (!Waits.empty())
       for (const Value *Output : N.outputs())

@@ -32,6 +32,12 @@ std::optional<int64_t> deepshare::integerConstant(const Value *V) {
   return IsOne ? std::optional(Found->toVector<int64_t>().front()) : std::nullopt;
 }
 
+std::optional<bool> deepshare::booleanConstant(const Value *V) {
+  const Tensor *Found = constantTensor(V);
+  bool IsOne = Found && Found->elementType() == ElementType::Bool && Found->bytes().size() == 1;
+  return IsOne ? std::optional(Found->bytes().front() != 0) : std::nullopt;
+}
+
 bool deepshare::isConstant(const Value *V) {
   return !V || V->constant() || (V->producer() && V->producer()->is("Constant"));
 }

@@ -140,7 +140,7 @@ Error SiteFinder::addWhere(Node &N) {
     double Product = 1; // of sizes that nobody has checked
     if (const TensorType *Type = typeOf(V); Type && Type->Dims)
       for (const Dim &Size : *Type->Dims)
-        Product *= Size.isFixed() ? Size.size() : 1;
+        Product *= Size.sizeForOne();
     return Product;
   };
   double Compares = Elements(Condition), Chosen = Elements(N.output());
@@ -180,7 +180,7 @@ Expected<uint64_t> SiteFinder::reducedElements(Node &N) {
       return 0;
     uint64_t Product = 1;
     for (const Dim &Size : *Type->Dims)
-      Product *= Size.isFixed() ? Size.size() : 1;
+      Product *= Size.sizeForOne();
     return Product;
   };
   uint64_t Ins = Elements(In), Outs = Elements(Out);

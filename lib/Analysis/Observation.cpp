@@ -245,6 +245,29 @@ static Error addOthers(MomentAccumulator &Moments, llvm::MutableArrayRef<std::op
   return Error::success();
 }
 
+/// True if there are sites, and no error at any of them weighs anything.
+static bool isWeightless(const GateStatistics &Statistics) {
+  double Largest = 0;
+  bool IsAny = false;
+  for (const SiteMoments &Site : Statistics.Sites)
+    for (ArrayRef<double> Sums : {ArrayRef(Site.S), Site.Pool ? ArrayRef(Site.Pool->MaxMax) : ArrayRef<double>()})
+      for (double Sum : Sums) {
+        IsAny = true;
+        Largest = std::max(Largest, Sum);
+      }
+  return IsAny && Largest == 0;
+}
+
+/// Without this, reshaping would say it, in words of its own.
+static Error checkRows(const GateSite &Site, const at::Tensor &Gates, size_t Images) {
+  if (Gates.dim() > 0 && Gates.size(0) == int64_t(Images) &&
+      Gates.numel() == int64_t(Images) * Site.Channels * Site.positions())
+    return Error::success();
+  return nodeError(*Site.Gate,
+                   fmt::format("its output is of shape [{}], expected {} rows, one for each image, of {} elements",
+                               fmt::join(Gates.sizes().vec(), ","), Images, Site.Channels * Site.positions()));
+}
+
 /// collectStatistics(), which catches what ATen throws.
 static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites, const ImageSet &Images,
                                         const ObservationOptions &Options) {
@@ -341,6 +364,9 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
     at::NoGradGuard NoGrad;
     std::vector<SiteBatch> SiteBatches(Sites.size());
     for (unsigned I = 0; I < Sites.size(); ++I) {
+      if (Y[I].defined())
+        if (Error Failed = checkRows(Sites[I], Y[I], Indices.size()))
+          return Failed;
       // A site that the output does not depend on has no weight.
       if (IsWeighted && Y[I].defined() && !Gradients[I].defined())
         Gradients[I] = at::zeros_like(Y[I]);
@@ -371,5 +397,16 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
 
 Expected<GateStatistics> deepshare::collectStatistics(const Model &M, ArrayRef<GateSite> Sites, const ImageSet &Images,
                                                       const ObservationOptions &Options) {
-  return guarded("cannot observe the gates", [&] { return observe(M, Sites, Images, Options); });
+  return guarded("cannot observe the gates", [&]() -> Expected<GateStatistics> {
+    Expected<GateStatistics> Statistics = observe(M, Sites, Images, Options);
+    if (!Statistics || Options.Weight != Weighting::Auto || !isWeightless(*Statistics))
+      return Statistics;
+    // Where logits are far apart, all probabilities are 0 or 1 in float32, and no error would weigh anything.
+    ObservationOptions AsNumbers = Options;
+    AsNumbers.Weight = Weighting::Regression;
+    Statistics = observe(M, Sites, Images, AsNumbers);
+    if (Statistics)
+      Statistics->IsSaturated = !isWeightless(*Statistics);
+    return Statistics;
+  });
 }

@@ -95,10 +95,10 @@ Error SiteFinder::visitGraph(Graph &G) {
 /// not known), the length of what a Scan reads. 1 for an If, and where that is not known: exporters write while as a
 /// Loop of as many trips as there are numbers.
 uint64_t SiteFinder::tripsOf(const Node &N) const {
-  constexpr int64_t Plausible = int64_t(1) << 24;
+  constexpr int64_t Unbounded = INT32_MAX;
   int64_t Count = 1;
   if (N.is("Loop")) {
-    Count = integerConstant(N.input(0)).value_or(1);
+    Count = N.numInputs() > 1 && booleanConstant(N.input(1)) == false ? 0 : integerConstant(N.input(0)).value_or(1);
   } else if (N.is("Scan")) {
     int64_t Read = N.intAttribute("num_scan_inputs", 0);
     std::vector<int64_t> Axes = N.intsAttribute("scan_input_axes");
@@ -111,7 +111,7 @@ uint64_t SiteFinder::tripsOf(const Node &N) const {
     if (Axis >= 0 && Axis < Rank && (*Type->Dims)[Axis].isFixed())
       Count = (*Type->Dims)[Axis].size();
   }
-  return Count >= 0 && Count <= Plausible ? Count : 1;
+  return Count < Unbounded ? std::max<int64_t>(Count, 0) : 1;
 }
 
 Error SiteFinder::visitSubgraphs(Node &N) {
@@ -180,8 +180,8 @@ static bool isPlausible(ArrayRef<Dim> Dims) {
   constexpr int64_t MaxSize = int64_t(1) << 24, MaxElements = int64_t(1) << 40;
   int64_t Elements = 1;
   return llvm::all_of(Dims, [&](const Dim &Size) {
-    return !Size.isFixed() || (Size.size() <= MaxSize && Elements <= MaxElements &&
-                               (Elements *= std::max<int64_t>(Size.size(), 1)) <= MaxElements);
+    return Size.sizeForOne() <= MaxSize && Elements <= MaxElements &&
+           (Elements *= std::max<int64_t>(Size.sizeForOne(), 1)) <= MaxElements;
   });
 }
 
@@ -240,15 +240,15 @@ Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, E
   uint64_t Elements = 1;
   for (auto [Axis, Size] : llvm::enumerate(Dims)) {
     bool IsBatch = Axis == 0 && Dims.size() > 1;
+    Elements *= Size.sizeForOne();
     if (!Size.isFixed())
       continue; // the batch
-    Elements *= Size.size();
     if (Axis == Site.ChannelAxis)
       Site.Channels = Size.size();
     else if (!IsBatch)
       Site.Spatial.push_back(Size.size());
   }
-  // A fixed first size that is not the batch (images cut into windows) multiplies the work of an image.
+  // A first size that is more than the batch (images cut into windows) multiplies the work of an image.
   if (Dims.size() > 1 && Dims.front().isFixed())
     Elements = llvm::divideCeil(Elements, uint64_t(Batch));
   if (Error Failed =
@@ -290,7 +290,8 @@ llvm::StringRef SiteFinder::placeObstacle(const GateSite &Site) const {
   if (!Compared || !Compared->Dims || Compared->Dims->empty() ||
       ArrayRef(*Compared->Dims).drop_front() != ArrayRef(*Type->Dims).drop_front())
     return "compares a tensor whose shape is unknown or not that of the output";
-  if (Type->Dims->front().isFixed() && Type->Dims->front().size() != Batch)
+  const Dim &Rows = Type->Dims->front();
+  if (Rows.factor() > 1 || (Rows.isFixed() && Rows.size() != Batch))
     return "has more rows than the batch has images";
   return "";
 }

@@ -7,6 +7,8 @@
 #ifndef DEEPSHARE_LIB_ANALYSIS_SITEFINDER_H
 #define DEEPSHARE_LIB_ANALYSIS_SITEFINDER_H
 
+#include "BatchAxis.h"
+
 #include "deepshare/Analysis/GateForms.h"
 #include "deepshare/Analysis/GateSite.h"
 
@@ -33,14 +35,7 @@ llvm::StringRef formObstacle(GateKind Kind);
 /// Walks graphs and collects sites.
 class SiteFinder {
 public:
-  explicit SiteFinder(Model &M) : M(M) {
-    for (const Value *Input : M.graph().inputs())
-      if (!Input->isInitializer() && Input->type() && Input->type()->Dims && !Input->type()->Dims->empty()) {
-        if (const Dim &First = Input->type()->Dims->front(); First.isFixed() && First.size() > 0)
-          Batch = First.size();
-        break;
-      }
-  }
+  explicit SiteFinder(Model &M) : M(M), Batch(imagesInBatch(M)) {}
 
   llvm::Error visitGraph(Graph &G);
   std::vector<GateSite> Sites;
@@ -74,7 +69,7 @@ private:
 
   Model &M;
   /// Images in a batch if the model fixes it.
-  int64_t Batch = 1;
+  int64_t Batch;
   /// Values that hold secret bits, as booleans or as numbers 0 and 1.
   llvm::DenseSet<const Value *> Bits;
   /// Types inside of function bodies, which have none of their own.

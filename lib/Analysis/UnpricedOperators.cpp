@@ -14,6 +14,8 @@
 
 #include "deepshare/Analysis/UnpricedOperators.h"
 
+#include "BatchAxis.h"
+
 #include "deepshare/Analysis/GateForms.h"
 #include "deepshare/IR/ShareOps.h"
 
@@ -49,11 +51,12 @@ static bool isPricedOrFree(StringRef Type) {
 }
 
 /// Elements for one image; 0 where the shape is not known.
-static uint64_t elementsOf(const Value *V) {
+static uint64_t elementsOf(const Value *V, int64_t Batch) {
   if (!V->type() || !V->type()->Dims)
     return 0;
-  double Elements = 1;
-  for (const Dim &Size : llvm::drop_begin(*V->type()->Dims, V->type()->Dims->empty() ? 0 : 1))
+  llvm::ArrayRef<Dim> Dims = *V->type()->Dims;
+  double Elements = Dims.empty() ? 1 : rowsOfImage(Dims.front(), Batch);
+  for (const Dim &Size : Dims.drop_front(Dims.empty() ? 0 : 1))
     Elements *= Size.isFixed() ? Size.size() : 0;
   return Elements <= 0x1p40 ? static_cast<uint64_t>(Elements) : 0;
 }
@@ -61,7 +64,7 @@ static uint64_t elementsOf(const Value *V) {
 namespace {
 class Finder {
 public:
-  explicit Finder(const Model &M) : M(M) {}
+  explicit Finder(const Model &M) : M(M), Batch(imagesInBatch(M)) {}
 
   llvm::DenseSet<const Node *> Priced;
   std::vector<UnpricedOperator> Found; ///< each name once, as they come
@@ -87,7 +90,7 @@ private:
     }
     ++Entry->Nodes;
     for (const Value *Output : N.outputs())
-      Entry->Elements += elementsOf(Output);
+      Entry->Elements += elementsOf(Output, Batch);
   }
 
   bool isKnown(const Value *V) const { return isConstant(V) || Public.contains(V); }
@@ -142,6 +145,7 @@ private:
   }
 
   const Model &M;
+  int64_t Batch;
   llvm::DenseSet<const Value *> Public; ///< what is computed from constants and shapes
 };
 } // namespace

@@ -21,9 +21,6 @@ static size_t numScanned(const OpContext &C, size_t Carried) {
   return C.numOutputs() > Carried ? C.numOutputs() - Carried : 0;
 }
 
-/// More trips than any network makes: a condition that never fails, or a count from a damaged file.
-static constexpr int64_t MostTrips = 100'000;
-
 /// Runs the body on iteration number, condition and carried values; it gives the condition, the carried values and one
 /// slice of each scanned output.
 static Tensors loop(const OpContext &C) {
@@ -32,7 +29,6 @@ static Tensors loop(const OpContext &C) {
   Tensors Carried(C.inputs().begin() + std::min<size_t>(2, C.numInputs()), C.inputs().end());
   std::vector<std::vector<at::Tensor>> Scanned(numScanned(C, Carried.size()));
   for (int64_t Trip = 0; Trip < Trips && Condition.item<bool>(); ++Trip) {
-    TORCH_CHECK(Trip < MostTrips, "expected at most ", MostTrips, " trips, got more");
     Tensors Inputs = {at::scalar_tensor(Trip, at::dtype(at::kLong)).to(C.device()), Condition};
     llvm::append_range(Inputs, Carried);
     Tensors Outputs = C.runSubgraph("body", Inputs);

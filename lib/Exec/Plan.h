@@ -88,21 +88,20 @@ public:
 
   /// Runs \p P.
   llvm::Expected<Tensors> run(const Plan &P, llvm::ArrayRef<at::Tensor> Inputs,
-                              llvm::ArrayRef<at::Tensor> Captures = {}) const;
+                              llvm::ArrayRef<at::Tensor> Captures = {});
   /// Runs \p S on \p Inputs; \p Captures has a list for each of its bodies.
-  llvm::Expected<Tensors> runStep(const Step &S, llvm::ArrayRef<at::Tensor> Inputs,
-                                  llvm::ArrayRef<Tensors> Captures) const;
+  llvm::Expected<Tensors> runStep(const Step &S, llvm::ArrayRef<at::Tensor> Inputs, llvm::ArrayRef<Tensors> Captures);
 
 private:
   const NodeFunction *overrideOf(const Node &N) const;
-  llvm::Expected<Tensors> runKernel(const Step &S, llvm::ArrayRef<at::Tensor> Inputs,
-                                    llvm::ArrayRef<Tensors> Captures) const;
+  llvm::Expected<Tensors> runKernel(const Step &S, llvm::ArrayRef<at::Tensor> Inputs, llvm::ArrayRef<Tensors> Captures);
 
   const ConstantMap &Constants;
   at::Device Device;
   const OverrideMap *Overrides;
   Interpreter Interpret;
   Observer Observe;
+  uint64_t SubgraphRuns = 0;
 };
 
 /// Runs a kernel as it is meant to be run: 16-bit floats are widened for it on a CPU.

@@ -49,11 +49,17 @@ const NodeFunction *Runner::overrideOf(const Node &N) const {
   return Found == Overrides->end() ? nullptr : &Found->second;
 }
 
+/// More than any network makes: a condition that never fails, or counts from a damaged file. Those of nested loops
+/// multiply, so that a bound on each would bound nothing.
+static constexpr uint64_t MostSubgraphRuns = 100'000;
+
 llvm::Expected<Tensors> Runner::runKernel(const Step &S, llvm::ArrayRef<at::Tensor> Inputs,
-                                          llvm::ArrayRef<Tensors> Captures) const {
+                                          llvm::ArrayRef<Tensors> Captures) {
   auto RunSubgraph = [&](llvm::StringRef Name, llvm::ArrayRef<at::Tensor> SubgraphInputs) {
     for (auto [B, Captured] : llvm::zip_equal(S.Bodies, Captures))
       if (B.Attribute == Name) {
+        TORCH_CHECK(++SubgraphRuns <= MostSubgraphRuns, "expected at most ", MostSubgraphRuns,
+                    " trips of all loops together, got more");
         llvm::Expected<Tensors> Outputs = run(*B.Steps, SubgraphInputs, Captured);
         TORCH_CHECK(Outputs, llvm::toString(Outputs.takeError()));
         return std::move(*Outputs);
@@ -80,7 +86,7 @@ llvm::Expected<Tensors> Runner::runKernel(const Step &S, llvm::ArrayRef<at::Tens
 }
 
 llvm::Expected<Tensors> Runner::runStep(const Step &S, llvm::ArrayRef<at::Tensor> Inputs,
-                                        llvm::ArrayRef<Tensors> Captures) const {
+                                        llvm::ArrayRef<Tensors> Captures) {
   if (S.Op || overrideOf(S.Attrs.node()))
     return runKernel(S, Inputs, Captures);
   const Plan &P = *S.Bodies.front().Steps;
@@ -93,7 +99,7 @@ llvm::Expected<Tensors> Runner::runStep(const Step &S, llvm::ArrayRef<at::Tensor
 }
 
 llvm::Expected<Tensors> Runner::run(const Plan &P, llvm::ArrayRef<at::Tensor> Inputs,
-                                    llvm::ArrayRef<at::Tensor> Captures) const {
+                                    llvm::ArrayRef<at::Tensor> Captures) {
   if (Inputs.size() != P.Inputs.size())
     return llvm::createStringError(fmt::format("expected {} inputs, got {}", P.Inputs.size(), Inputs.size()));
   std::vector<at::Tensor> Slots(P.NumSlots);

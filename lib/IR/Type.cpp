@@ -65,9 +65,17 @@ Dim Dim::symbolic(llvm::StringRef Symbol) {
   return D;
 }
 
+Dim Dim::multiple(int64_t Factor, llvm::StringRef Symbol) {
+  Dim D = symbolic(Symbol);
+  D.Factor = Factor;
+  return D;
+}
+
 std::string Dim::str() const {
   if (isFixed())
     return fmt::format("{}", *Size);
+  if (Factor > 1)
+    return fmt::format("{}*{}", Factor, Symbol);
   return isSymbolic() ? Symbol : "?";
 }
 

@@ -4,6 +4,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "BatchSizes.h"
 #include "Exporter.h"
 #include "LoopShapes.h"
 #include "Types.h"
@@ -125,20 +126,23 @@ static llvm::Error infer(ModelProto &P, bool Strict) {
   return llvm::Error::success();
 }
 
-// Gives all values of \p M the types that the library infers.
-static llvm::Error inferTypes(Model &M) {
+static void exportTypes(const Model &M, ModelProto &P) {
   TensorSink Sink;
   Sink.LargestKept = LargestNeeded;
-  ModelProto P;
   exportModel(M, P, Sink);
   nameNodes(*P.mutable_graph());
+}
+
+// Gives all values of \p M the types that the library infers.
+static llvm::Error inferTypes(Model &M) {
+  ModelProto P;
+  exportTypes(M, P);
   if (llvm::Error E = infer(P, /*Strict=*/true)) {
     std::string Message = llvm::toString(std::move(E));
     std::string Contradiction = findContradiction(Message);
     if (!Contradiction.empty())
       return llvm::createStringError("cannot infer shapes: " + Contradiction);
-    exportModel(M, P, Sink);
-    nameNodes(*P.mutable_graph());
+    exportTypes(M, P);
     if (llvm::Error E = infer(P, /*Strict=*/false))
       return llvm::createStringError("cannot infer shapes: " + llvm::toString(std::move(E)));
   }
@@ -157,7 +161,11 @@ llvm::Error deepshare::inferShapes(Model &M) {
         fmt::format("expected ONNX operator set {} or earlier, which are those that are known, got {}", Newest, Opset));
   if (llvm::Error E = inferTypes(M))
     return E;
-  return inferLoopShapes(M, [&] { return inferTypes(M); });
+  if (llvm::Error E = inferLoopShapes(M, [&] { return inferTypes(M); }))
+    return E;
+  inferBatchSizes(
+      M, [&](ModelProto &P) { exportTypes(M, P); }, [](ModelProto &P) { return infer(P, /*Strict=*/false); });
+  return llvm::Error::success();
 }
 
 llvm::Error deepshare::checkModel(const Model &M) {

@@ -279,6 +279,21 @@ TEST(Observation, OutputsWithoutGatesWeighNothing) {
   EXPECT_THAT(collect(Other, Images, {}).Sites[0].S, testing::Each(0));
 }
 
+TEST(Observation, SaturatedLogitsAreWeightedAsNumbers) {
+  // The logits are so far apart that all probabilities are 0 or 1: no label says anything.
+  Observed S =
+      setUp("(float[N,3] x) => (float[N,2] z)",
+            "w = Constant<value = float[3,2] {1e6, -1e6, 5e5, 2e6, -3e6, 25e4}>() y = Relu(x) z = MatMul(y, w)");
+  Noise Images(4, {3});
+  GateStatistics Statistics = collect(S, Images, {});
+  EXPECT_GT(Statistics.Sites[0].S[0], 0);
+  EXPECT_EQ(describe(Statistics, 0),
+            "4 images, seed 0, weighted as regression since the softmax of the outputs is saturated");
+  ObservationOptions Options;
+  Options.Weight = Weighting::Regression;
+  EXPECT_EQ(collect(S, Images, Options).Sites[0].S, Statistics.Sites[0].S);
+}
+
 TEST(Observation, SameSeedSameStatistics) {
   Observed S = setUp(Signature, Body);
   Noise Images(30, {2, 4, 4});
@@ -355,7 +370,15 @@ TEST(Observation, BadInput) {
             "the model's input 'x' is float[N,2,4,4], but the images are float[3,4,4]");
   Observed Two = setUp("(float[N,2] x, float[N,2] z) => (float[N,2] y)", "a = Add(x, z) y = Relu(a)");
   EXPECT_THAT(failure(Two, Noise(4, {2}), {}), HasSubstr("the model has 2 inputs ('x', 'z')"));
+  // What is cut off of a batch has no size that is known.
+  Observed First = setUp("(float[N,2,4,4] x) => (float[M,2,4,4] y)",
+                         "b = Constant<value = int64[1] {0}>() e = Constant<value = int64[1] {1}>() "
+                         "t = Slice(x, b, e, b) [gate] y = Relu(t)");
   ObservationOptions Options;
+  Options.Weight = Weighting::None;
+  EXPECT_EQ(
+      failure(First, Noise(4, {2, 4, 4}), Options),
+      "node 'gate' (Relu): its output is of shape [1,2,4,4], expected 4 rows, one for each image, of 32 elements");
   Options.Memory = 10;
   EXPECT_THAT(failure(S, Noise(4, {2, 4, 4}), Options), HasSubstr("but the memory is limited to"));
   EXPECT_THAT(llvm::toString(parseWeighting("best").takeError()), HasSubstr("expected auto, none"));

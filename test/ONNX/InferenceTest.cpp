@@ -9,6 +9,7 @@
 using namespace deepshare;
 using namespace deepshare::test;
 using testing::HasSubstr;
+using testing::Not;
 
 static std::string typeOf(const Value *V) { return V->type() ? V->type()->str() : "unknown"; }
 
@@ -46,6 +47,35 @@ TEST(InferShapes, FillsInTypes) {
   EXPECT_EQ(typeOf(findValue(G, "C")), "float[N,400,6,6]");
   EXPECT_EQ(typeOf(findValue(G, "T")), "int64[2]");
   EXPECT_EQ(typeOf(findValue(G, "Y")), "float[N,14400]") << "the reshape's target was propagated";
+}
+
+TEST(InferShapes, MultiplesOfTheBatch) {
+  std::unique_ptr<Model> M = parse(modelText("float[N,3,8,8] X, float[M,3] Z", "float[A,B] Y",
+                                             "{\n"
+                                             "  T = Transpose<perm = [0, 2, 3, 1]>(X)\n"
+                                             "  Columns = Constant<value = int64[2] {-1, 3}>()\n"
+                                             "  Pixels = Reshape(T, Columns)\n"
+                                             "  Row = Constant<value = int64[2] {-1, 192}>()\n"
+                                             "  Images = Reshape(Pixels, Row)\n"
+                                             "  Odd = Constant<value = int64[2] {-1, 7}>()\n"
+                                             "  Uneven = Reshape(X, Odd)\n"
+                                             "  Both = Concat<axis = 0>(Pixels, Z)\n"
+                                             "  Zero = Constant<value = int64[1] {0}>()\n"
+                                             "  Ten = Constant<value = int64[1] {10}>()\n"
+                                             "  Some = Slice(Images, Zero, Ten, Zero)\n"
+                                             "  Y = Relu(Some)\n"
+                                             "}"));
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  Graph &G = M->graph();
+  auto FirstOf = [&](llvm::StringRef Name) { return (*findValue(G, Name)->type()->Dims)[0]; };
+  EXPECT_EQ(typeOf(findValue(G, "Pixels")), "float[64*N,3]");
+  EXPECT_EQ(typeOf(findValue(G, "Images")), "float[N,192]");
+  for (llvm::StringRef Unknown : {"Uneven", "Both", "Some"})
+    EXPECT_FALSE(FirstOf(Unknown).isFixed() || FirstOf(Unknown).symbol() == "N") << Unknown.str();
+  // Told once, it stays; and ONNX has no such size.
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  EXPECT_EQ(FirstOf("Pixels"), Dim::multiple(64, "N"));
+  EXPECT_THAT(llvm::cantFail(printModelText(*M)), Not(HasSubstr("64*N")));
 }
 
 TEST(InferShapes, LooksIntoSubgraphsAndFunctions) {

@@ -22,6 +22,9 @@ const Tensor *floatConstant(const Value *V);
 /// The number in \p V if that is a constant of one int64 element.
 std::optional<int64_t> integerConstant(const Value *V);
 
+/// What \p V always is, if that is a constant of one boolean.
+std::optional<bool> booleanConstant(const Value *V);
+
 /// True if nothing secret can be in \p V: a constant, or an operand that is left out.
 bool isConstant(const Value *V);
 

@@ -85,13 +85,16 @@ template <> struct ElementTypeOf<bool> {
   static constexpr ElementType Value = ElementType::Bool;
 };
 
-/// One dimension of a shape: a fixed size, a named symbol ("N"), or unknown.
+/// One dimension of a shape: a fixed size, a named symbol ("N") or a multiple of one ("64*N"), or unknown.
 class Dim {
 public:
   /// An unknown dimension.
   Dim() = default;
   static Dim fixed(int64_t Size);
   static Dim symbolic(llvm::StringRef Symbol);
+  /// \p Factor, at least 1, times the size that \p Symbol stands for. ONNX has no such dimension: export leaves it
+  /// unknown unless the factor is 1.
+  static Dim multiple(int64_t Factor, llvm::StringRef Symbol);
 
   bool isFixed() const { return Size.has_value(); }
   bool isSymbolic() const { return !Symbol.empty(); }
@@ -99,7 +102,11 @@ public:
   int64_t size() const { return *Size; }
   /// The symbol; empty unless symbolic.
   llvm::StringRef symbol() const { return Symbol; }
-  /// "3", "N" or "?".
+  /// How many times the symbol it is; 1 unless it is a multiple.
+  int64_t factor() const { return Factor; }
+  /// The size where all symbols stand for 1, as for a batch of one image; 1 if unknown.
+  int64_t sizeForOne() const { return Size.value_or(Factor); }
+  /// "3", "N", "64*N" or "?".
   std::string str() const;
 
   /// Two unknown dimensions compare equal as descriptions; that says nothing of the sizes that they stand for.
@@ -108,6 +115,7 @@ public:
 private:
   std::optional<int64_t> Size;
   std::string Symbol;
+  int64_t Factor = 1;
 };
 
 using Shape = llvm::SmallVector<Dim, 4>;
