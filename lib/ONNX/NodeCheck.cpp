@@ -127,50 +127,59 @@ private:
   static constexpr uint64_t MaxNodes = 1 << 22;
   static constexpr unsigned MaxDepth = 100;
 
-  /// The nodes of \p G once all calls in it are replaced by what they call.
-  llvm::Expected<uint64_t> expand(Graph &G) {
-    uint64_t Count = 0;
+  /// A graph once all calls in it are replaced by what they call, and how deep those go.
+  struct Expanded {
+    uint64_t Nodes = 0;
+    unsigned Depth = 0;
+  };
+
+  llvm::Expected<Expanded> expand(Graph &G) {
+    Expanded Whole;
     llvm::Error Failed = llvm::Error::success();
     G.walk([&](Node &N) {
-      const Function *F = Failed || Count > MaxNodes ? nullptr : M.function(N);
-      ++Count;
+      const Function *F = Failed || Whole.Nodes > MaxNodes ? nullptr : M.function(N);
+      ++Whole.Nodes;
       if (!F)
         return;
-      llvm::Expected<uint64_t> Inner = expand(*F);
-      if (Inner)
-        Count += *Inner;
-      else
+      llvm::Expected<Expanded> Inner = expand(*F);
+      if (!Inner) {
         Failed = Inner.takeError();
+        return;
+      }
+      Whole.Nodes += Inner->Nodes;
+      Whole.Depth = std::max(Whole.Depth, Inner->Depth);
     });
     if (Failed)
       return Failed;
-    if (Count > MaxNodes)
+    if (Whole.Nodes > MaxNodes)
       return makeError(fmt::format("graph '{}': expected at most {} nodes with all functions called, got more",
                                    G.name().str(), MaxNodes));
-    return Count;
+    return Whole;
   }
 
-  llvm::Expected<uint64_t> expand(const Function &F) {
-    auto [Known, IsNew] = Counts.try_emplace(&F, std::nullopt);
-    if (!IsNew) {
-      if (!Known->second)
-        return makeError(fmt::format("function '{}' calls itself, directly or through others", nameOf(F)));
-      return *Known->second;
-    }
-    if (Depth == MaxDepth)
+  llvm::Expected<Expanded> expand(const Function &F) {
+    auto [Known, IsNew] = Seen.try_emplace(&F, std::nullopt);
+    if (!IsNew && !Known->second)
+      return makeError(fmt::format("function '{}' calls itself, directly or through others", nameOf(F)));
+    // As deep as it goes is as deep from wherever it is looked into, be it seen before or not.
+    if (Depth + (IsNew ? 1 : Known->second->Depth) > MaxDepth)
       return makeError(fmt::format("function '{}' is called more than {} calls deep", nameOf(F), MaxDepth));
+    if (!IsNew)
+      return *Known->second;
     ++Depth;
-    llvm::Expected<uint64_t> Count = expand(*F.Body);
+    llvm::Expected<Expanded> Whole = expand(*F.Body);
     --Depth;
-    if (Count)
-      Counts[&F] = *Count;
-    return Count;
+    if (!Whole)
+      return Whole;
+    ++Whole->Depth;
+    Seen[&F] = *Whole;
+    return Whole;
   }
 
   Model &M;
   unsigned Depth = 0;
   /// Of the functions seen; nothing while one is looked into.
-  llvm::DenseMap<const Function *, std::optional<uint64_t>> Counts;
+  llvm::DenseMap<const Function *, std::optional<Expanded>> Seen;
 };
 } // namespace
 

@@ -61,9 +61,35 @@ llvm::Expected<std::string> deepshare::onnx::parseText(llvm::StringRef Text) {
   return P.SerializePartialAsString();
 }
 
+static bool isSparse(const AttributeProto &A);
+
+// Whether a node of these, or of graphs that they hold, has a sparse tensor, or a graph a sparse initialiser.
+template <typename Nodes> static bool anySparse(const Nodes &All) {
+  return llvm::any_of(All, [](const NodeProto &N) { return llvm::any_of(N.attribute(), isSparse); });
+}
+
+static bool isSparse(const GraphProto &G) { return G.sparse_initializer_size() > 0 || anySparse(G.node()); }
+
+static bool isSparse(const AttributeProto &A) {
+  return A.has_sparse_tensor() || A.sparse_tensors_size() > 0 || (A.has_g() && isSparse(A.g())) ||
+         llvm::any_of(A.graphs(), [](const GraphProto &G) { return isSparse(G); });
+}
+
+static bool isSparse(const ModelProto &P) {
+  return isSparse(P.graph()) || llvm::any_of(P.functions(), [](const FunctionProto &F) { return anySparse(F.node()); });
+}
+
+bool deepshare::hasTextForm(const Model &M) {
+  ModelProto P;
+  exportModel(M, P, {});
+  return !isSparse(P);
+}
+
 llvm::Expected<std::string> deepshare::printModelText(const Model &M) {
   ModelProto P;
   exportModel(M, P, {});
+  if (isSparse(P))
+    return llvm::createStringError("the model has sparse tensors, for which ONNX text has no form: write .onnx");
   try {
     return ProtoToString(P) + "\n";
   } catch (const std::exception &E) {

@@ -275,6 +275,13 @@ TEST(Import, CallsWithoutEnd) {
               HasSubstr("expected at most 4194304 nodes with all functions called, got more"));
   EXPECT_THAT(messageOf(parseModelText(callsText(200, "Relu"), "test.onnx")),
               HasSubstr("is called more than 100 calls deep"));
+  // Functions that nobody calls, the one that the others lead to first: they are as deep as in another order.
+  std::string Chain = "<ir_version: 10, opset_import: [\"\" : 17]>\ng (float X) => (float Y) { Y = Relu(X) }\n";
+  for (unsigned I = 0; I < 101; ++I)
+    Chain += "<domain: \"d\", opset_import: [\"\" : 17, \"d\" : 1]>\nF" + std::to_string(I) +
+             " (x) => (y) { y = " + (I ? "d.F" + std::to_string(I - 1) : "Relu") + "(x) }\n";
+  EXPECT_EQ(messageOf(parseModelText(Chain, "test.onnx")),
+            "test.onnx: function 'd.F99' is called more than 100 calls deep");
 }
 
 TEST(Import, DeepNesting) {

@@ -34,9 +34,10 @@ static llvm::Error check(const Model &M, llvm::StringRef Form,
 }
 
 llvm::Error deepshare::checkRoundTrip(const Model &M) {
-  if (llvm::Error E =
-          check(M, "text", printModelText, [](llvm::StringRef Text) { return parseModelText(Text, "round trip"); }))
-    return E;
+  if (hasTextForm(M))
+    if (llvm::Error E =
+            check(M, "text", printModelText, [](llvm::StringRef Text) { return parseModelText(Text, "round trip"); }))
+      return E;
   return check(M, "binary", serializeModel,
                [](llvm::StringRef Bytes) { return readModelFromBytes(Bytes, "round trip"); });
 }

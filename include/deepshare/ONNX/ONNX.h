@@ -47,7 +47,10 @@ llvm::Error writeModel(const Model &M, llvm::StringRef Path, OutputFiles &Files)
 /// the one that was read.
 llvm::Expected<std::string> serializeModel(const Model &M);
 
-/// Prints a model as ONNX text.
+/// False if \p M holds sparse tensors, for which ONNX text has no form.
+bool hasTextForm(const Model &M);
+
+/// Prints a model as ONNX text; an error unless hasTextForm().
 llvm::Expected<std::string> printModelText(const Model &M);
 
 /// Infers the types of all values with the ONNX library (constants propagated, functions looked into) and stores them
