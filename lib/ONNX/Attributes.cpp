@@ -140,6 +140,15 @@ static llvm::Expected<AttributeValue> readValue(AttributeProto &P, const TensorS
     P.clear_graphs();
     break;
   }
+  case AttributeProto::SPARSE_TENSOR:
+    if (llvm::Error E = checkElementType(P.sparse_tensor().values().data_type(), P.name()))
+      return E;
+    break;
+  case AttributeProto::SPARSE_TENSORS:
+    for (const SparseTensorProto &Element : P.sparse_tensors())
+      if (llvm::Error E = checkElementType(Element.values().data_type(), P.name()))
+        return E;
+    break;
   default:
     break;
   }

@@ -87,6 +87,10 @@ llvm::Expected<std::unique_ptr<Model>> deepshare::readModel(llvm::StringRef Path
       IsText ? importText((*Buffer)->getBuffer(), Folder) : importBuffer(std::move(*Buffer), Folder);
   if (!M)
     return prefix(Name, M.takeError());
+  // No runtime runs one. Models that only carry a function (Definitions.cpp) have none.
+  if ((*M)->graph().outputs().empty())
+    return prefix(Name, llvm::createStringError(fmt::format("graph '{}': expected at least 1 output, got none",
+                                                            (*M)->graph().name().str())));
   (*M)->setFiles({Name.str(), (*M)->files().Data});
   return M;
 }

@@ -86,6 +86,9 @@ llvm::Error Importer::importModel(ModelProto &P) {
     return fail(fmt::format("not an ONNX model: it has no {}", P.has_ir_version() ? "graph" : "IR version"));
   if (P.ir_version() < OldestIRVersion)
     return fail(fmt::format("expected IR version {} or later, got {}", OldestIRVersion, P.ir_version()));
+  if (P.ir_version() > Version::IR_VERSION)
+    return fail(fmt::format("expected IR version {} or earlier, which are those that are known, got {}",
+                            int(Version::IR_VERSION), P.ir_version()));
   M.setIRVersion(P.ir_version());
   M.opsets() = readOpsets(P.opset_import());
   for (FunctionProto &F : *P.mutable_functions())
@@ -126,10 +129,14 @@ llvm::Error Importer::importFunction(FunctionProto &P) {
   }
   if (llvm::Error E = importNodes(*P.mutable_node(), *F.Body, S))
     return E;
+  llvm::DenseSet<const Value *> Listed;
   for (const std::string &Output : P.output()) {
     Value *V = S.Values.lookup(Output);
     if (!V)
       return fail(fmt::format("its output '{}' is not defined", Output));
+    // Graphs may, as ONNX's checker and ONNX Runtime have it.
+    if (!Listed.insert(V).second)
+      return fail(fmt::format("it lists its output '{}' twice", Output));
     F.Body->addOutput(V);
   }
   importValueInfo(*P.mutable_value_info(), S, [](const Value &) { return true; });
@@ -211,6 +218,8 @@ llvm::Error Importer::importInitializers(GraphProto &P, Graph &G, Scope &S) {
     std::string Name = Init.values().name();
     if (Name.empty())
       return fail(fmt::format("graph '{}': a sparse initialiser has no name", P.name()));
+    if (llvm::Error E = checkElementType(Init.values().data_type(), Name))
+      return E;
     Value *&V = S.Values[Name];
     if (V && V->isInitializer())
       return Taken(Name);

@@ -139,12 +139,20 @@ static llvm::Expected<Tensor> readStrings(TensorProto &P, llvm::ArrayRef<int64_t
   return Tensor::strings(Dims, std::move(Strings));
 }
 
+llvm::Error deepshare::onnx::checkElementType(int32_t Type, llvm::StringRef Name) {
+  if (TensorProto::DataType_IsValid(Type))
+    return llvm::Error::success();
+  return fail(Name, fmt::format("expected an element type of ONNX, got number {}", Type));
+}
+
 llvm::Expected<Tensor> deepshare::onnx::readTensor(TensorProto &P, llvm::StringRef Name, const TensorSource &Source) {
   llvm::SmallVector<int64_t, 4> Dims(P.dims().begin(), P.dims().end());
   P.clear_dims();
   auto Type = static_cast<ElementType>(P.data_type());
   if (Type == ElementType::Undefined)
     return fail(Name, "it has no element type");
+  if (llvm::Error E = checkElementType(P.data_type(), Name))
+    return E;
   P.clear_data_type();
   bool External = P.data_location() == TensorProto::EXTERNAL;
   if (P.has_raw_data() + numTypedFields(P) + External > 1)

@@ -23,6 +23,10 @@ struct TensorSource {
   ExternalDataReader &External;
 };
 
+/// An error, naming the tensor by \p Name, unless \p Type is one of ONNX's element types, whether or not the IR knows
+/// it.
+llvm::Error checkElementType(int32_t Type, llvm::StringRef Name);
+
 /// Reads a tensor whose `raw_data`, if any, is a token of Source.Stripped. Errors name the tensor by \p Name. Clears
 /// the modelled fields of \p P but not its name.
 llvm::Expected<Tensor> readTensor(TensorProto &P, llvm::StringRef Name, const TensorSource &Source);

@@ -108,6 +108,12 @@ TEST(Import, Versions) {
   ModelProto P = sample();
   P.set_ir_version(2);
   EXPECT_EQ(messageFor(P), "test.onnx: expected IR version 3 or later, got 2");
+  P.set_ir_version(Version::IR_VERSION + 1);
+  EXPECT_EQ(messageFor(P), "test.onnx: expected IR version " + std::to_string(Version::IR_VERSION) +
+                               " or earlier, which are those that are known, got " +
+                               std::to_string(Version::IR_VERSION + 1));
+  P.set_ir_version(Version::IR_VERSION);
+  EXPECT_EQ(messageFor(P), "no error");
   P.set_ir_version(3);
   P.mutable_opset_import(0)->set_version(6);
   EXPECT_EQ(llvm::cantFail(fromProto(P))->opsetVersion(), 6);
@@ -178,6 +184,63 @@ TEST(Import, TensorsOfAnotherSize) {
               T.add_string_data("one");
             }),
             "test.onnx: tensor 'W': expected string[2], got 1 strings");
+}
+
+TEST(Import, ElementTypes) {
+  // Of types that the IR does not know the elements are kept as they are.
+  for (int Type = TensorProto::FLOAT; TensorProto::DataType_IsValid(Type); ++Type) {
+    ModelProto P = sample();
+    TensorProto &W = *P.mutable_graph()->mutable_initializer(0);
+    W.clear_float_data();
+    W.set_dims(0, 0);
+    W.set_data_type(Type);
+    EXPECT_EQ(messageFor(P), "no error") << Type;
+  }
+  for (int Type : {99, -1, TensorProto::DataType_MAX + 1}) {
+    std::string Reason = "expected an element type of ONNX, got number " + std::to_string(Type);
+    ModelProto P = sample();
+    P.mutable_graph()->mutable_initializer(0)->set_data_type(Type);
+    EXPECT_EQ(messageFor(P), "test.onnx: tensor 'W': " + Reason);
+
+    P = sample();
+    AttributeProto &A = *P.mutable_graph()->mutable_node(1)->add_attribute();
+    A.set_name("a");
+    A.set_type(AttributeProto::TENSOR);
+    A.mutable_t()->set_data_type(Type);
+    EXPECT_EQ(messageFor(P), "test.onnx: node 'second' (Relu): tensor 'a': " + Reason);
+    A.clear_t();
+    A.set_type(AttributeProto::SPARSE_TENSOR);
+    A.mutable_sparse_tensor()->mutable_values()->set_data_type(Type);
+    EXPECT_EQ(messageFor(P), "test.onnx: node 'second' (Relu): tensor 'a': " + Reason);
+    A.clear_sparse_tensor();
+    A.set_type(AttributeProto::GRAPH);
+    *A.mutable_g()->add_initializer() = sample().graph().initializer(0);
+    A.mutable_g()->mutable_initializer(0)->set_data_type(Type);
+    EXPECT_EQ(messageFor(P), "test.onnx: node 'second' (Relu): tensor 'W': " + Reason);
+
+    P = sample();
+    TensorProto &Sparse = *P.mutable_graph()->add_sparse_initializer()->mutable_values();
+    Sparse.set_name("S");
+    Sparse.set_data_type(Type);
+    EXPECT_EQ(messageFor(P), "test.onnx: tensor 'S': " + Reason);
+  }
+}
+
+// ONNX Runtime runs graphs that list an output twice, but no such function, and no model without outputs.
+TEST(Import, Outputs) {
+  ModelProto P = sample();
+  *P.mutable_graph()->add_output() = P.graph().output(0);
+  EXPECT_EQ(llvm::cantFail(fromProto(P))->graph().outputs().size(), 2u);
+  P.mutable_graph()->clear_output();
+  TemporaryFolder Folder;
+  Folder.write("none.onnx", P.SerializeAsString());
+  EXPECT_EQ(messageOf(readModel(Folder.file("none.onnx"))),
+            Folder.file("none.onnx") + ": graph 'g': expected at least 1 output, got none");
+  std::string Calls = "<ir_version: 8, opset_import: [\"\" : 17, \"d\" : 1]>\n"
+                      "g (float X) => (float Y, float Z) { Y, Z = d.F(X) }"
+                      "<domain: \"d\", opset_import: [\"\" : 17]> F (A) => (B, B) { B = Relu(A) }";
+  EXPECT_EQ(llvm::toString(parseModelText(Calls, "test.onnx").takeError()),
+            "test.onnx: function 'F': it lists its output 'B' twice");
 }
 
 TEST(Import, ErrorsInSubgraphsNameTheWay) {
