@@ -43,6 +43,9 @@ llvm::Expected<std::shared_ptr<llvm::MemoryBuffer>> ExternalDataReader::open(llv
     return llvm::createStringError(fmt::format("cannot open external data '{}': {}", Path.str().str(), Code.message()));
   if (!RealFolder.ends_with("/"))
     RealFolder += '/';
+  if (fs::is_directory(RealFile))
+    return llvm::createStringError(
+        fmt::format("external data '{}' is a folder; expected a file in the model's folder", Path.str().str()));
   if (!RealFile.starts_with(RealFolder))
     return llvm::createStringError(fmt::format("external data '{}' is a link that leaves the model's folder (to '{}')",
                                                Path.str().str(), RealFile.str().str()));
