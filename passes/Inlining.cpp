@@ -43,6 +43,10 @@ std::string deepshare::refuseInlining(const Node &Caller, const Function &F) {
       Missing.push_back(Input);
   if (returnsAny(*F.Body, Missing))
     return "its function hands on an input that the call leaves out";
+  return refuseOpsets(M, F);
+}
+
+std::string deepshare::refuseOpsets(const Model &M, const Function &F) {
   std::string Reason;
   F.Body->walk([&](Node &N) {
     int64_t There = opsetVersion(F.Opsets, N.domain()), Here = M.opsetVersion(N.domain());

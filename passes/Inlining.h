@@ -18,6 +18,10 @@ namespace deepshare {
 /// the function has.
 std::string refuseInlining(const Node &Caller, const Function &F);
 
+/// Why an operator of \p F means something else in the opset that \p M imports; empty if none does. A part of the
+/// above.
+std::string refuseOpsets(const Model &M, const Function &F);
+
 /// Given: a node \p Caller that \p F, a function of its model or of another, defines, and that refuseInlining takes.
 /// Execute: a copy of the body stands in its place. An input that the caller leaves out is left out; an attribute that
 /// refers to one of the caller's is that, else the function's default, else absent. Names are made unique. The opsets
