@@ -128,10 +128,12 @@ static llvm::Expected<std::unique_ptr<ImageSet>> drawImages(const DriverOptions 
   std::vector<std::pair<std::string, std::unique_ptr<ImageSet>>> Sets;
   for (const Value *Input : freeInputs(M.graph())) {
     const std::optional<TensorType> &Type = Input->type();
-    if (!Type || !Type->Dims || Type->Dims->empty() || !Type->isStatic(/*FreeLeading=*/1))
+    bool IsScalar = Type && Type->Dims && Type->Dims->empty();
+    if (IsScalar || !Type || !Type->isStatic(/*FreeLeading=*/1))
       return makeError(Options.Input + ": --calibrate random: the model's input '" + Input->name() + "' is " +
                        (Type ? Type->str() : std::string("of unknown type")) +
-                       ", expected all sizes but the batch to be known");
+                       (IsScalar ? ", expected a first axis along which images are counted"
+                                 : ", expected all sizes but the batch to be known"));
     llvm::SmallVector<int64_t, 3> Shape;
     for (const Dim &Size : llvm::drop_begin(*Type->Dims))
       Shape.push_back(Size.size());
