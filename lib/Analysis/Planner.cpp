@@ -523,21 +523,28 @@ Expected<PlanResult> deepshare::planSharing(ArrayRef<GateSite> Sites, const Gate
   Planner P(Sites, Statistics, Options);
   double Full = 0, Fixed = 0;
   std::string FixedNames, Hint;
+  const GateSite *Largest = nullptr;
   for (const GateSite &Site : Sites) {
     double Own = Price.unchanged(Site);
     Full += Own;
     if (P.decides(Site) || Own == 0)
       continue;
     Fixed += Own;
+    if (!Largest || Own > Price.unchanged(*Largest))
+      Largest = &Site;
     if (Site.CanAverage)
       Hint = "; --allow-average-pool and a strategy with one budget for all let maxima become averages";
     if (FixedNames.size() < 200)
       FixedNames += (FixedNames.empty() ? "'" : ", '") + Site.Name + "'";
   }
   double Absolute = Limit.IsFraction ? Limit.Amount * Full : Limit.Amount;
-  if (Fixed > Absolute)
-    return makeError(fmt::format("the budget is {:.10g} {}, but gates that cannot be shared need {:.10g} ({}){}",
-                                 Absolute, unitName(Limit.Unit).str(), Fixed, FixedNames, Hint));
+  if (Fixed > Absolute) {
+    std::string Why = Largest && !Largest->Obstacle.empty()
+                          ? fmt::format("; '{}', the largest, {}", Largest->Name, Largest->Obstacle.str())
+                          : "";
+    return makeError(fmt::format("the budget is {:.10g} {}, but gates that cannot be shared need {:.10g} ({}){}{}",
+                                 Absolute, unitName(Limit.Unit).str(), Fixed, FixedNames, Why, Hint));
+  }
   PlanResult Result = Absolute >= Full ? P.unchanged() : P.plan(Absolute - Fixed);
   Result.Price = P.price(Result.Plan) + Fixed;
   Result.FullPrice = Full;

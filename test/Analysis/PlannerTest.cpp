@@ -378,6 +378,10 @@ TEST(Planner, SitesThatCannotShareSpendTheirPart) {
   Expected<PlanResult> Failed = planSharing(I.Sites, I.Statistics, Options);
   EXPECT_EQ(llvm::toString(Failed.takeError()),
             "the budget is 19 DReLUs, but gates that cannot be shared need 20 ('s1')");
+  I.Sites[1].Obstacle = "compares elements with each other";
+  EXPECT_EQ(llvm::toString(planSharing(I.Sites, I.Statistics, Options).takeError()),
+            "the budget is 19 DReLUs, but gates that cannot be shared need 20 ('s1'); 's1', the largest, compares "
+            "elements with each other");
 }
 
 /// A MaxPool of 2 x 2 windows between two sites, which loses Loss (0 with a scale of 2) as an average.
