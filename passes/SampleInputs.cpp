@@ -14,6 +14,8 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <cmath>
 #include <numbers>
@@ -50,6 +52,9 @@ static double normal(Random &Generator) {
   return Radius * std::cos(2 * std::numbers::pi * Generator.uniform());
 }
 
+// As many doubles take 2 GiB.
+static constexpr int64_t MostElements = int64_t(1) << 28;
+
 static Expected<at::Tensor> drawTensor(const Value &Input, llvm::ArrayRef<int64_t> Shape, Random &Generator) {
   // A constant of the type is the one way from ONNX's types to ATen's.
   Expected<at::Tensor> Like = [&]() -> Expected<at::Tensor> {
@@ -59,6 +64,10 @@ static Expected<at::Tensor> drawTensor(const Value &Input, llvm::ArrayRef<int64_
   }();
   if (!Like)
     return Like;
+  if (std::optional<int64_t> Count = numElements(Shape); !Count || *Count > MostElements)
+    return makeError(fmt::format("cannot draw input '{}', which would be {}[{}]: expected at most {} elements",
+                                 Input.name().str(), elementTypeName(Input.type()->Element), fmt::join(Shape, ","),
+                                 MostElements));
   at::Tensor Numbers = at::empty({Shape.data(), Shape.size()}, at::kDouble);
   bool IsFloat = at::isFloatingType(Like->scalar_type());
   uint64_t Bound = Like->scalar_type() == at::kBool ? 2 : 5;
