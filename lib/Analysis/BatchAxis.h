@@ -13,14 +13,10 @@
 
 namespace deepshare {
 
-/// Images in a batch if \p M fixes it, the first size of its first input; else 1.
+/// Images in a batch if \p M fixes it, else 1.
 inline int64_t imagesInBatch(const Model &M) {
-  for (const Value *Input : M.graph().inputs())
-    if (!Input->isInitializer() && Input->type() && Input->type()->Dims && !Input->type()->Dims->empty()) {
-      const Dim &First = Input->type()->Dims->front();
-      return First.isFixed() && First.size() > 0 ? First.size() : 1;
-    }
-  return 1;
+  const Dim *Batch = batchSize(M.graph());
+  return Batch && Batch->isFixed() && Batch->size() > 0 ? Batch->size() : 1;
 }
 
 /// Of \p First, the first size of an activation, what belongs to an image: 1 for most, 64 where each image is cut into

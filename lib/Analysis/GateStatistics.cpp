@@ -85,7 +85,7 @@ std::string deepshare::describe(const GateStatistics &Statistics, uint64_t Seed)
   std::string Text = fmt::format("{} images, seed {}", Statistics.Images, Seed);
   if (Statistics.LeftOut)
     Text += fmt::format(", {} pairs of channels left out for want of memory", Statistics.LeftOut);
-  if (Statistics.IsSaturated)
-    Text += ", weighted as regression since the softmax of the outputs is saturated";
+  if (!Statistics.WeightedBy.empty())
+    Text += fmt::format(", weighted by '{}' since the softmax of the outputs is saturated", Statistics.WeightedBy);
   return Text;
 }

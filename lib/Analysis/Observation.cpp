@@ -194,13 +194,13 @@ static Expected<at::Tensor> fisherLoss(const Model &M, ArrayRef<at::Tensor> Outp
       continue;
     const Value &Result = *M.graph().outputs()[I];
     if (Output.dim() == 0 || Output.size(0) != int64_t(Images.size()))
-      return makeError(fmt::format("the model's output '{}' has {} rows for {} images; weights=none does without it",
+      return makeError(fmt::format("the model's output '{}' has {} rows for {} images; weights 'none' do without it",
                                    Result.name().str(), Output.dim() ? Output.size(0) : 0, Images.size()));
     if (!Output.requires_grad())
       continue;
     StringRef LastOp = Result.producer() ? Result.producer()->opType() : "";
     at::Tensor Loss;
-    if (Error Failed = guarded("the weights of output '" + Result.name().str() + "' (weighting none does without them)",
+    if (Error Failed = guarded("the weights of output '" + Result.name().str() + "' (weights 'none' do without them)",
                                [&]() -> Error {
                                  Loss = FisherLoss(Kind, LastOp, Options, I)(Output, Images);
                                  return Error::success();
@@ -350,7 +350,7 @@ static Expected<GateStatistics> observe(const Model &M, ArrayRef<GateSite> Sites
           Observed.push_back(Y[I]);
           Which.push_back(I);
         }
-      Error Failed = guarded("the backward pass for the weights (weighting none does without it)", [&]() -> Error {
+      Error Failed = guarded("the backward pass for the weights (weights 'none' do without it)", [&]() -> Error {
         std::vector<at::Tensor> Results =
             torch::autograd::grad({*Loss}, Observed, {}, /*retain_graph=*/false, /*create_graph=*/false,
                                   /*allow_unused=*/true);
@@ -399,14 +399,17 @@ Expected<GateStatistics> deepshare::collectStatistics(const Model &M, ArrayRef<G
                                                       const ObservationOptions &Options) {
   return guarded("cannot observe the gates", [&]() -> Expected<GateStatistics> {
     Expected<GateStatistics> Statistics = observe(M, Sites, Images, Options);
-    if (!Statistics || Options.Weight != Weighting::Auto || !isWeightless(*Statistics))
-      return Statistics;
-    // Where logits are far apart, all probabilities are 0 or 1 in float32, and no error would weigh anything.
-    ObservationOptions AsNumbers = Options;
-    AsNumbers.Weight = Weighting::Regression;
-    Statistics = observe(M, Sites, Images, AsNumbers);
-    if (Statistics)
-      Statistics->IsSaturated = !isWeightless(*Statistics);
+    // Where logits are far apart, all probabilities are 0 or 1 in float32, and no error would weigh anything; nor does
+    // it at the output of a Softmax, where it is one of numbers.
+    for (auto [Other, Name] : {std::pair(Weighting::Regression, "regression"), {Weighting::None, "none"}}) {
+      if (!Statistics || Options.Weight != Weighting::Auto || !isWeightless(*Statistics))
+        break;
+      ObservationOptions Instead = Options;
+      Instead.Weight = Other;
+      Statistics = observe(M, Sites, Images, Instead);
+      if (Statistics)
+        Statistics->WeightedBy = Name;
+    }
     return Statistics;
   });
 }

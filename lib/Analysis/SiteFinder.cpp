@@ -249,7 +249,7 @@ Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, E
       Site.Spatial.push_back(Size.size());
   }
   // A first size that is more than the batch (images cut into windows) multiplies the work of an image.
-  if (Dims.size() > 1 && Dims.front().isFixed())
+  if (!Dims.empty() && Dims.front().isFixed())
     Elements = llvm::divideCeil(Elements, uint64_t(Batch));
   if (Error Failed =
           checkCount(N, double(Elements) * double(PerElement.Comparisons + PerElement.Muxes) * double(Trips)))

@@ -101,7 +101,7 @@ private:
   const OverrideMap *Overrides;
   Interpreter Interpret;
   Observer Observe;
-  uint64_t SubgraphRuns = 0;
+  uint64_t Trips = 0; // of all loops
 };
 
 /// Runs a kernel as it is meant to be run: 16-bit floats are widened for it on a CPU.

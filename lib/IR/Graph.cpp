@@ -309,3 +309,10 @@ void Graph::walk(llvm::function_ref<void(Node &)> Visit) {
       Subgraph->walk(Visit);
   }
 }
+
+const Dim *deepshare::batchSize(const Graph &Main) {
+  for (const Value *Input : Main.inputs())
+    if (!Input->isInitializer() && Input->type() && Input->type()->Dims && !Input->type()->Dims->empty())
+      return &Input->type()->Dims->front();
+  return nullptr;
+}

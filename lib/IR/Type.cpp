@@ -66,16 +66,19 @@ Dim Dim::symbolic(llvm::StringRef Symbol) {
 }
 
 Dim Dim::multiple(int64_t Factor, llvm::StringRef Symbol) {
-  Dim D = symbolic(Symbol);
-  D.Factor = Factor;
-  return D;
+  return symbolic(Factor == 1 ? Symbol.str() : fmt::format("{}*{}", Factor, Symbol.str()));
+}
+
+int64_t Dim::factor() const {
+  llvm::StringRef Rest = Symbol;
+  int64_t Factor;
+  bool IsMultiple = !Rest.consumeInteger(10, Factor) && Factor >= 1 && Rest.consume_front("*") && !Rest.empty();
+  return IsMultiple ? Factor : 1;
 }
 
 std::string Dim::str() const {
   if (isFixed())
     return fmt::format("{}", *Size);
-  if (Factor > 1)
-    return fmt::format("{}*{}", Factor, Symbol);
   return isSymbolic() ? Symbol : "?";
 }
 

@@ -5,111 +5,130 @@
 //===----------------------------------------------------------------------===//
 //
 // ONNX does not compute with names of sizes. So types are inferred twice more, with two numbers in the place of the
-// batch's name: a size that is the same multiple of both is that multiple of the batch. The numbers are primes, larger
-// than any other size of a network, so that nothing else looks like a multiple.
+// batch's name: a size that is the same multiple of both is that multiple of the batch. One of them is 1, for which
+// what only follows the batch where that is larger than another size is that other size, the other a prime larger than
+// any size of a network, so that nothing else looks like a multiple of it.
+//
+// A name stands for one size in the whole model: what holds for the name of a first size holds wherever it stands, be
+// it in a Loop's body, into which numbers would not get.
 //
 //===----------------------------------------------------------------------===//
 
 #include "BatchSizes.h"
 
-#include "Types.h"
-
 #include "llvm/ADT/StringMap.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/Support/CheckedArithmetic.h"
 
 using namespace deepshare;
-using namespace deepshare::onnx;
 
-using Sizes = llvm::StringMap<int64_t>;
+/// Sizes by their names; nothing for names that a file gives to several.
+using Names = llvm::StringMap<std::optional<Dim>>;
 
-/// The name of the batch's size: the first one of the first input; empty if it has none.
-static llvm::StringRef batchName(const Graph &G) {
-  for (const Value *Input : G.inputs())
-    if (!Input->isInitializer()) {
-      bool HasFirst = Input->type() && Input->type()->Dims && !Input->type()->Dims->empty();
-      return HasFirst ? Input->type()->Dims->front().symbol() : "";
-    }
-  return "";
+/// The first size of \p V; null if none is known to be there.
+static const Dim *firstSize(const Value &V) {
+  return V.type() && V.type()->Dims && !V.type()->Dims->empty() ? &V.type()->Dims->front() : nullptr;
 }
 
-/// The first size of \p V, if it is no number, no multiple of a named size and not among \p Named.
-static Dim *openFirstSize(TensorType &Type, const llvm::StringSet<> &Named) {
-  if (!Type.Dims || Type.Dims->empty())
-    return nullptr;
-  Dim &First = Type.Dims->front();
-  return First.isFixed() || First.factor() > 1 || Named.contains(First.symbol()) ? nullptr : &First;
+/// The first size of \p V, if that is no number, no multiple of a named size and not among \p Named.
+static const Dim *openFirstSize(const Value &V, const llvm::StringSet<> &Named) {
+  const Dim *First = firstSize(V);
+  return !First || First->isFixed() || First->factor() > 1 || Named.contains(First->symbol()) ? nullptr : First;
 }
 
-static void replaceName(TypeProto &Type, llvm::StringRef Name, int64_t Number) {
-  if (Type.has_tensor_type())
-    for (TensorShapeProto::Dimension &Size : *Type.mutable_tensor_type()->mutable_shape()->mutable_dim())
-      if (Size.has_dim_param() && Size.dim_param() == Name)
-        Size.set_dim_value(Number);
+/// All values of \p G and the graphs in it but initialisers; those of a copy in the same order.
+static void collectValues(Graph &G, std::vector<Value *> &Into) {
+  llvm::append_range(Into, G.inputs());
+  for (Node &N : G) {
+    llvm::append_range(Into, N.outputs());
+    for (Graph *Inner : N.subgraphs())
+      collectValues(*Inner, Into);
+  }
 }
 
-static void replaceName(GraphProto &G, llvm::StringRef Name, int64_t Number) {
-  for (auto *Values : {G.mutable_input(), G.mutable_value_info(), G.mutable_output()})
-    for (ValueInfoProto &Info : *Values)
-      if (Info.type().tensor_type().has_shape())
-        replaceName(*Info.mutable_type(), Name, Number);
-  for (NodeProto &N : *G.mutable_node())
-    for (AttributeProto &A : *N.mutable_attribute()) {
-      if (A.has_g())
-        replaceName(*A.mutable_g(), Name, Number);
-      for (GraphProto &Inner : *A.mutable_graphs())
-        replaceName(Inner, Name, Number);
-    }
+static std::vector<Value *> valuesOf(Model &M) {
+  std::vector<Value *> Values;
+  collectValues(M.graph(), Values);
+  return Values;
 }
 
-/// First sizes of the values of \p P, those that are numbers.
-static Sizes firstSizes(const GraphProto &P) {
-  Sizes Result;
-  for (const auto *Values : {&P.value_info(), &P.output()})
-    for (const ValueInfoProto &Info : *Values)
-      if (std::optional<TensorType> Type = readType(Info.type()); Type && Type->Dims && !Type->Dims->empty())
-        if (const Dim &First = Type->Dims->front(); First.isFixed())
-          Result[Info.name()] = First.size();
-  return Result;
-}
-
-void deepshare::onnx::inferBatchSizes(Model &M, llvm::function_ref<void(ModelProto &)> Export,
-                                      llvm::function_ref<llvm::Error(ModelProto &)> Infer) {
-  std::string Batch = batchName(M.graph()).str();
-  if (Batch.empty())
+static void replaceSizes(Value &V, llvm::function_ref<Dim(const Dim &)> Replace) {
+  if (!V.type() || !V.type()->Dims)
     return;
-  llvm::StringSet<> Named{Batch};
+  Shape Dims;
+  for (const Dim &Size : *V.type()->Dims)
+    Dims.push_back(Replace(Size));
+  V.setType(TensorType{V.type()->Element, std::move(Dims)});
+}
+
+/// A copy of \p M in which \p Batch is a number; an error if \p Infer fails for it.
+static llvm::Expected<std::unique_ptr<Model>> inferFor(const Model &M, llvm::StringRef Batch, int64_t Number,
+                                                       llvm::function_ref<llvm::Error(Model &)> Infer) {
+  std::unique_ptr<Model> Copy = M.clone();
+  for (Value *V : valuesOf(*Copy))
+    replaceSizes(*V, [&](const Dim &Size) {
+      std::optional<int64_t> Product = llvm::checkedMul(Size.factor(), Number);
+      return Product && Size == Dim::multiple(Size.factor(), Batch) ? Dim::fixed(*Product) : Size;
+    });
+  if (llvm::Error Failed = Infer(*Copy))
+    return Failed;
+  return Copy;
+}
+
+/// Makes known what the sizes of \p M tell; true if there was something.
+static bool inferRound(Model &M, llvm::StringRef Batch, const llvm::StringSet<> &Named,
+                       llvm::function_ref<llvm::Error(Model &)> Infer) {
+  std::vector<Value *> Values = valuesOf(M);
+  if (llvm::none_of(Values, [&](const Value *V) { return openFirstSize(*V, Named); }))
+    return false;
+  constexpr int64_t Prime = 999'983;
+  llvm::Expected<std::unique_ptr<Model>> One = inferFor(M, Batch, 1, Infer), Many = inferFor(M, Batch, Prime, Infer);
+  if (!One || !Many) { // what cannot be inferred for a number stays unknown
+    llvm::consumeError(One.takeError());
+    llvm::consumeError(Many.takeError());
+    return false;
+  }
+  bool Changed = false;
+  Names Known;
+  for (auto [V, OfOne, OfMany] : llvm::zip_equal(Values, valuesOf(**One), valuesOf(**Many))) {
+    const Dim *First = openFirstSize(*V, Named), *Least = firstSize(*OfOne), *Largest = firstSize(*OfMany);
+    if (!First || !Least || !Least->isFixed() || Least->size() < 1 || !Largest || !Largest->isFixed())
+      continue;
+    std::optional<Dim> Multiple;
+    if (Largest->size() % Prime == 0 && Largest->size() / Prime == Least->size())
+      Multiple = Dim::multiple(Least->size(), Batch);
+    if (First->isSymbolic()) {
+      std::optional<Dim> &OfName = Known.try_emplace(First->symbol(), Multiple).first->second;
+      if (OfName != Multiple)
+        OfName = std::nullopt;
+    } else if (Multiple) {
+      replaceSizes(*V, [&](const Dim &Size) { return &Size == First ? *Multiple : Size; });
+      Changed = true;
+    }
+  }
+  for (Value *V : Values)
+    replaceSizes(*V, [&](const Dim &Size) {
+      auto Found = Known.find(Size.symbol());
+      bool IsKnown = Found != Known.end() && Found->second;
+      Changed |= IsKnown;
+      return IsKnown ? *Found->second : Size;
+    });
+  return Changed;
+}
+
+void deepshare::onnx::inferBatchSizes(Model &M, llvm::function_ref<llvm::Error(Model &)> Infer) {
+  // What is known behind a Loop tells more of what comes after it. Deeper chains than this stay unknown.
+  constexpr unsigned MostRounds = 4;
+  const Dim *Batch = batchSize(M.graph());
+  if (!Batch || !Batch->isSymbolic())
+    return;
+  std::string Name = Batch->symbol().str();
+  llvm::StringSet<> Named;
   for (const Value *Input : M.graph().inputs())
     if (Input->type() && Input->type()->Dims)
       for (const Dim &Size : *Input->type()->Dims)
         if (Size.isSymbolic())
           Named.insert(Size.symbol());
-  llvm::SmallVector<Value *> Open;
-  for (Node &N : M.graph())
-    for (Value *Output : N.outputs())
-      if (std::optional<TensorType> Type = Output->type(); Type && openFirstSize(*Type, Named))
-        Open.push_back(Output);
-  if (Open.empty())
-    return;
-
-  constexpr int64_t Numbers[] = {999'983, 1'000'003};
-  llvm::SmallVector<Sizes, 2> Found;
-  for (int64_t Number : Numbers) {
-    ModelProto P;
-    Export(P);
-    replaceName(*P.mutable_graph(), Batch, Number);
-    if (llvm::Error Failed = Infer(P)) {
-      llvm::consumeError(std::move(Failed)); // what cannot be inferred for a number stays unknown
-      return;
-    }
-    Found.push_back(firstSizes(P.graph()));
-  }
-  for (Value *V : Open) {
-    int64_t A = Found[0].lookup(V->name()), B = Found[1].lookup(V->name());
-    int64_t Factor = A / Numbers[0];
-    if (Factor < 1 || A != Factor * Numbers[0] || B % Numbers[1] != 0 || B / Numbers[1] != Factor)
-      continue;
-    TensorType Type = *V->type();
-    *openFirstSize(Type, Named) = Dim::multiple(Factor, Batch);
-    V->setType(std::move(Type));
-  }
+  for (unsigned Round = 0; Round < MostRounds && inferRound(M, Name, Named, Infer); ++Round)
+    ;
 }

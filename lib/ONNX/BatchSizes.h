@@ -7,8 +7,6 @@
 #ifndef DEEPSHARE_LIB_ONNX_BATCHSIZES_H
 #define DEEPSHARE_LIB_ONNX_BATCHSIZES_H
 
-#include "Proto.h"
-
 #include "deepshare/IR/Model.h"
 
 #include "llvm/ADT/STLFunctionalExtras.h"
@@ -16,11 +14,10 @@
 
 namespace deepshare::onnx {
 
-/// Given: a model whose types are inferred, \p Export, which makes its message, and \p Infer, which infers the types in
-/// one. Execute: where the batch's size is a name, gives first sizes of the main graph's values that are not known, and
-/// that are a multiple of the batch, as such: Reshape makes [64*N,6] of [N,8,8,6], of which ONNX says [?,6].
-void inferBatchSizes(Model &M, llvm::function_ref<void(ModelProto &)> Export,
-                     llvm::function_ref<llvm::Error(ModelProto &)> Infer);
+/// Given: a model whose types are inferred by \p Infer. Execute: where the batch's size is a name, first sizes that are
+/// not known, and that are a multiple of the batch, become known as such, and so do all sizes of the same name: Reshape
+/// makes [64*N,6] of [N,8,8,6], of which ONNX says [unk__0,6].
+void inferBatchSizes(Model &M, llvm::function_ref<llvm::Error(Model &)> Infer);
 
 } // namespace deepshare::onnx
 

@@ -150,6 +150,13 @@ static llvm::Error inferTypes(Model &M) {
   return llvm::Error::success();
 }
 
+// The same, and what Loops carry.
+static llvm::Error inferAll(Model &M) {
+  if (llvm::Error E = inferTypes(M))
+    return E;
+  return inferLoopShapes(M, [&] { return inferTypes(M); });
+}
+
 llvm::Error deepshare::inferShapes(Model &M) {
   int64_t Opset = M.opsetVersion();
   if (Opset && Opset < OldestOpset)
@@ -159,12 +166,9 @@ llvm::Error deepshare::inferShapes(Model &M) {
   if (int64_t Newest = OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second; Opset > Newest)
     return llvm::createStringError(
         fmt::format("expected ONNX operator set {} or earlier, which are those that are known, got {}", Newest, Opset));
-  if (llvm::Error E = inferTypes(M))
+  if (llvm::Error E = inferAll(M))
     return E;
-  if (llvm::Error E = inferLoopShapes(M, [&] { return inferTypes(M); }))
-    return E;
-  inferBatchSizes(
-      M, [&](ModelProto &P) { exportTypes(M, P); }, [](ModelProto &P) { return infer(P, /*Strict=*/false); });
+  inferBatchSizes(M, inferAll);
   return llvm::Error::success();
 }
 

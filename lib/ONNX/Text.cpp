@@ -75,21 +75,26 @@ static bool isSparse(const AttributeProto &A) {
          llvm::any_of(A.graphs(), [](const GraphProto &G) { return isSparse(G); });
 }
 
-static bool isSparse(const ModelProto &P) {
-  return isSparse(P.graph()) || llvm::any_of(P.functions(), [](const FunctionProto &F) { return anySparse(F.node()); });
+// What ONNX's printer passes over without a word.
+static bool hasNoTextForm(const ModelProto &P) {
+  return isSparse(P.graph()) || llvm::any_of(P.functions(), [](const FunctionProto &F) {
+           return F.attribute_proto_size() > 0 || anySparse(F.node());
+         });
 }
 
 bool deepshare::hasTextForm(const Model &M) {
   ModelProto P;
   exportModel(M, P, {});
-  return !isSparse(P);
+  return !hasNoTextForm(P);
 }
 
 llvm::Expected<std::string> deepshare::printModelText(const Model &M) {
   ModelProto P;
   exportModel(M, P, {});
-  if (isSparse(P))
-    return llvm::createStringError("the model has sparse tensors, for which ONNX text has no form: write .onnx");
+  if (hasNoTextForm(P))
+    return llvm::createStringError("the model has sparse tensors, or functions with defaults of attributes, for which "
+                                   "ONNX text has no form: write "
+                                   ".onnx");
   try {
     return ProtoToString(P) + "\n";
   } catch (const std::exception &E) {

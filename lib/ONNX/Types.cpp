@@ -22,7 +22,7 @@ static void writeDim(const deepshare::Dim &D, TensorShapeProto::Dimension &P) {
   P.clear_value();
   if (D.isFixed())
     P.set_dim_value(D.size());
-  else if (D.isSymbolic() && D.factor() == 1)
+  else if (D.isSymbolic())
     P.set_dim_param(D.symbol().str());
 }
 

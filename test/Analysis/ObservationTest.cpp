@@ -269,14 +269,17 @@ TEST(Observation, FisherWeightsAreTheModelsOwn) {
   EXPECT_GT(Labels[1], 5u);
 }
 
-TEST(Observation, OutputsWithoutGatesWeighNothing) {
-  // No gate at all, and one that no output of numbers depends on.
+TEST(Observation, OutputsWithoutGates) {
+  // No gate at all, and one that no output of numbers depends on: integers have no gradient.
   Noise Images(4, {2, 4, 4});
   Observed None = setUp("(float[N,2,4,4] x) => (float[N,2,4,4] y)", "y = Sigmoid(x)");
   EXPECT_TRUE(collect(None, Images, {}).Pairs.empty());
   Observed Other = setUp("(float[N,2,4,4] x) => (float[N,2,4,4] y, int64[N,1,4,4] z)",
                          "y = Sigmoid(x) r = Relu(x) z = ArgMax<axis = 1>(r)");
-  EXPECT_THAT(collect(Other, Images, {}).Sites[0].S, testing::Each(0));
+  EXPECT_THAT(collect(Other, Images, {}).Sites[0].S, testing::Each(testing::Gt(0)));
+  ObservationOptions Options;
+  Options.Weight = Weighting::Regression;
+  EXPECT_THAT(collect(Other, Images, Options).Sites[0].S, testing::Each(0));
 }
 
 TEST(Observation, SaturatedLogitsAreWeightedAsNumbers) {
@@ -288,10 +291,17 @@ TEST(Observation, SaturatedLogitsAreWeightedAsNumbers) {
   GateStatistics Statistics = collect(S, Images, {});
   EXPECT_GT(Statistics.Sites[0].S[0], 0);
   EXPECT_EQ(describe(Statistics, 0),
-            "4 images, seed 0, weighted as regression since the softmax of the outputs is saturated");
+            "4 images, seed 0, weighted by 'regression' since the softmax of the outputs is saturated");
   ObservationOptions Options;
   Options.Weight = Weighting::Regression;
   EXPECT_EQ(collect(S, Images, Options).Sites[0].S, Statistics.Sites[0].S);
+  // What comes out of a Softmax does not change at all.
+  Observed Last = setUp("(float[N,3] x) => (float[N,2] p)",
+                        "w = Constant<value = float[3,2] {1e6, -1e6, 5e5, 2e6, -3e6, 25e4}>() y = Relu(x) "
+                        "z = MatMul(y, w) b = Constant<value = float[2] {1e6, 0}>() s = Add(z, b) p = Softmax(s)");
+  Statistics = collect(Last, Images, {});
+  EXPECT_GT(Statistics.Sites[0].S[0], 0);
+  EXPECT_EQ(Statistics.WeightedBy, "none");
 }
 
 TEST(Observation, SameSeedSameStatistics) {

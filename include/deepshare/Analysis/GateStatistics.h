@@ -63,8 +63,8 @@ struct GateStatistics {
   uint64_t Images = 0;
   /// Pairs of a channel and another site's gate that were not measured, because memory was short.
   uint64_t LeftOut = 0;
-  /// The softmax of the outputs is saturated, so that labels weigh nothing (Weighting::Auto): weighted as regression.
-  bool IsSaturated = false;
+  /// What was taken where Weighting::Auto found that no error weighs anything: the name of another weighting.
+  std::string WeightedBy;
   std::vector<SiteMoments> Sites;
   std::vector<PairMoments> Pairs;
 };

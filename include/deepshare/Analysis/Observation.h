@@ -27,7 +27,7 @@ class Communicator;
 /// What the weight w of the moments is: how much an error at one element of a gate's output matters.
 enum class Weighting {
   /// Classification for outputs [N,K], Pixels for [N,K,H,W] (K > 1), Regression for others, and for all where the
-  /// softmax is so saturated that labels weigh nothing at all.
+  /// softmax is so saturated that labels weigh nothing at all; None where that weighs nothing either.
   Auto,
   None,           ///< w = 1
   Classification, ///< Fisher information: w = (d log p(label) / dy)^2, one label an image drawn from the softmax

@@ -296,6 +296,10 @@ private:
   NodeList Nodes;
 };
 
+/// The size of a batch as \p Main, a model's main graph, says it: the first size of the first input that has sizes,
+/// initialisers aside; null if none has.
+const Dim *batchSize(const Graph &Main);
+
 } // namespace deepshare
 
 #endif // DEEPSHARE_IR_GRAPH_H

@@ -92,8 +92,8 @@ public:
   Dim() = default;
   static Dim fixed(int64_t Size);
   static Dim symbolic(llvm::StringRef Symbol);
-  /// \p Factor, at least 1, times the size that \p Symbol stands for. ONNX has no such dimension: export leaves it
-  /// unknown unless the factor is 1.
+  /// \p Factor, at least 1, times the size that \p Symbol stands for: a symbol like "64*N", as PyTorch's exporter and
+  /// ONNX Runtime's shape inference write it.
   static Dim multiple(int64_t Factor, llvm::StringRef Symbol);
 
   bool isFixed() const { return Size.has_value(); }
@@ -102,10 +102,10 @@ public:
   int64_t size() const { return *Size; }
   /// The symbol; empty unless symbolic.
   llvm::StringRef symbol() const { return Symbol; }
-  /// How many times the symbol it is; 1 unless it is a multiple.
-  int64_t factor() const { return Factor; }
+  /// How many times another symbol the symbol is: 64 of "64*N"; 1 for others, and where there is none.
+  int64_t factor() const;
   /// The size where all symbols stand for 1, as for a batch of one image; 1 if unknown.
-  int64_t sizeForOne() const { return Size.value_or(Factor); }
+  int64_t sizeForOne() const { return Size ? *Size : factor(); }
   /// "3", "N", "64*N" or "?".
   std::string str() const;
 
@@ -115,7 +115,6 @@ public:
 private:
   std::optional<int64_t> Size;
   std::string Symbol;
-  int64_t Factor = 1;
 };
 
 using Shape = llvm::SmallVector<Dim, 4>;

@@ -47,7 +47,7 @@ llvm::Error writeModel(const Model &M, llvm::StringRef Path, OutputFiles &Files)
 /// the one that was read.
 llvm::Expected<std::string> serializeModel(const Model &M);
 
-/// False if \p M holds sparse tensors, for which ONNX text has no form.
+/// False if \p M holds sparse tensors or defaults of functions' attributes, for which ONNX text has no form.
 bool hasTextForm(const Model &M);
 
 /// Prints a model as ONNX text; an error unless hasTextForm().
