@@ -14,6 +14,7 @@
 #include "deepshare/ONNX/ONNX.h"
 
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -23,7 +24,11 @@
 using namespace deepshare;
 
 static llvm::Error runOn(Executor &E, llvm::StringRef In, llvm::StringRef Out) {
-  llvm::Expected<std::unique_ptr<Model>> Data = readModel(In);
+  // A model of initialisers alone: readModel() asks for outputs.
+  llvm::Expected<std::unique_ptr<llvm::MemoryBuffer>> Bytes = llvm::errorOrToExpected(llvm::MemoryBuffer::getFile(In));
+  if (!Bytes)
+    return Bytes.takeError();
+  llvm::Expected<std::unique_ptr<Model>> Data = readModelFromBytes((*Bytes)->getBuffer(), In);
   if (!Data)
     return Data.takeError();
   std::vector<at::Tensor> Inputs;
