@@ -22,8 +22,8 @@ class OutputFiles;
 /// Reads a model: binary (`.onnx`) or ONNX text (`.onnxtxt`, `.onnxtext`; "-" reads text or binary from standard
 /// input). Tensors are views of the memory-mapped file, or of the external data files beside it. What the IR does not
 /// model is kept as bytes and written back by writeModel. Accepts IR versions from 3 to the newest that the ONNX
-/// library knows, and any opset: what needs to know operators (inferShapes first of all) needs opset 7 or later. A graph
-/// without outputs is an error. Errors name the file, and the node or tensor at fault.
+/// library knows, and any opset: what needs to know operators (inferShapes first of all) needs opset 7 or later. A
+/// graph without outputs is an error. Errors name the file, and the node or tensor at fault.
 llvm::Expected<std::unique_ptr<Model>> readModel(llvm::StringRef Path);
 
 /// Reads a model from bytes that \p Name describes in messages. External data is looked up in \p Folder.
