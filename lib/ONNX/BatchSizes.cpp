@@ -4,10 +4,10 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// ONNX does not compute with names of sizes. So types are inferred twice more, with two numbers in the place of the
-// batch's name: a size that is the same multiple of both is that multiple of the batch. One of them is 1, for which
-// what only follows the batch where that is larger than another size is that other size, the other a prime larger than
-// any size of a network, so that nothing else looks like a multiple of it.
+// ONNX does not compute with names of sizes. So types are inferred again, with numbers in the place of the batch's
+// name: a size that is the same multiple of all is that multiple of the batch. For 1 what only follows the batch where
+// that is larger than another size is that other size; 1 and 2 tell the batch from what is rounded (2 * ((N - 1) / 2) +
+// 1); and of a prime larger than any size of a network nothing else looks like a multiple.
 //
 // A name stands for one size in the whole model: what holds for the name of a first size holds wherever it stands, be
 // it in a Loop's body, into which numbers would not get.
@@ -81,28 +81,47 @@ static bool inferRound(Model &M, llvm::StringRef Batch, const llvm::StringSet<> 
   std::vector<Value *> Values = valuesOf(M);
   if (llvm::none_of(Values, [&](const Value *V) { return openFirstSize(*V, Named); }))
     return false;
-  constexpr int64_t Prime = 999'983;
-  llvm::Expected<std::unique_ptr<Model>> One = inferFor(M, Batch, 1, Infer), Many = inferFor(M, Batch, Prime, Infer);
-  if (!One || !Many) { // what cannot be inferred for a number stays unknown
-    llvm::consumeError(One.takeError());
-    llvm::consumeError(Many.takeError());
-    return false;
+  constexpr int64_t Numbers[] = {1, 2, 999'983};
+  std::vector<std::unique_ptr<Model>> Copies;
+  std::vector<std::vector<Value *>> Inferred;
+  for (int64_t Number : Numbers) {
+    llvm::Expected<std::unique_ptr<Model>> Copy = inferFor(M, Batch, Number, Infer);
+    if (!Copy) { // what cannot be inferred for a number stays unknown
+      llvm::consumeError(Copy.takeError());
+      return false;
+    }
+    Copies.push_back(std::move(*Copy));
+    Inferred.push_back(valuesOf(*Copies.back()));
   }
+  // The multiple of the batch that the I-th value's first size is; nothing if it is none, or not known.
+  auto MultipleOf = [&](size_t I) -> std::optional<Dim> {
+    const Dim *Least = firstSize(*Inferred.front()[I]);
+    int64_t Factor = Least && Least->isFixed() ? Least->size() : 0;
+    for (auto [Number, Of] : llvm::zip_equal(Numbers, Inferred)) {
+      const Dim *Size = firstSize(*Of[I]);
+      if (Factor < 1 || !Size || !Size->isFixed() || Size->size() % Number != 0 || Size->size() / Number != Factor)
+        return std::nullopt;
+    }
+    return Dim::multiple(Factor, Batch);
+  };
   bool Changed = false;
   Names Known;
-  for (auto [V, OfOne, OfMany] : llvm::zip_equal(Values, valuesOf(**One), valuesOf(**Many))) {
-    const Dim *First = openFirstSize(*V, Named), *Least = firstSize(*OfOne), *Largest = firstSize(*OfMany);
-    if (!First || !Least || !Least->isFixed() || Least->size() < 1 || !Largest || !Largest->isFixed())
+  for (size_t I = 0; I < Values.size(); ++I) {
+    Value &V = *Values[I];
+    const Dim *First = openFirstSize(V, Named);
+    if (!First)
       continue;
-    std::optional<Dim> Multiple;
-    if (Largest->size() % Prime == 0 && Largest->size() / Prime == Least->size())
-      Multiple = Dim::multiple(Least->size(), Batch);
+    std::optional<Dim> Multiple = MultipleOf(I);
     if (First->isSymbolic()) {
+      // Names that ONNX makes stand for one size, whether or not all that have them can be inferred.
+      const Dim *Least = firstSize(*Inferred.front()[I]);
+      if (First->symbol().starts_with("unk__") && !(Least && Least->isFixed()))
+        continue;
       std::optional<Dim> &OfName = Known.try_emplace(First->symbol(), Multiple).first->second;
       if (OfName != Multiple)
         OfName = std::nullopt;
     } else if (Multiple) {
-      replaceSizes(*V, [&](const Dim &Size) { return &Size == First ? *Multiple : Size; });
+      replaceSizes(V, [&](const Dim &Size) { return &Size == First ? *Multiple : Size; });
       Changed = true;
     }
   }

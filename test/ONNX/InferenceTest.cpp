@@ -84,6 +84,30 @@ TEST(InferShapes, SizesThatOnlyFollowLargeBatchesAreUnknown) {
   EXPECT_NE((*findValue(M->graph(), "S")->type()->Dims)[0].symbol(), "N");
 }
 
+TEST(InferShapes, RoundedSizesAreNoMultiples) {
+  // Every other row, each twice but the last: 2 * ((N + 1) / 2) - 1, which is N for odd N.
+  std::unique_ptr<Model> M = parse(modelText("float[N,4] X", "float[P,4] Y",
+                                             "{\n  Zero = Constant<value = int64[1] {0}>()\n"
+                                             "  Two = Constant<value = int64[1] {2}>()\n"
+                                             "  Last = Constant<value = int64[1] {-1}>()\n"
+                                             "  End = Constant<value = int64[1] {9223372036854775807}>()\n"
+                                             "  Half = Slice(X, Zero, End, Zero, Two)\n"
+                                             "  Twice = Concat<axis = 0>(Half, Half)\n"
+                                             "  Y = Slice(Twice, Zero, Last, Zero)\n}"));
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "Y")), "float[P,4]");
+}
+
+TEST(InferShapes, NamesOfSeveralSizesStay) {
+  // A file's name of rows that are not known (K is an input) is no other's, though other rows of the name are.
+  std::unique_ptr<Model> M = parse(modelText("float[N,4] X, int64[1] K", "float[num,4] Y, float[num,4] Z",
+                                             "{\n  Zero = Constant<value = int64[1] {0}>()\n"
+                                             "  Rows = Constant<value = int64[2] {-1, 4}>()\n"
+                                             "  Y = Reshape(X, Rows)\n  Z = Slice(Y, Zero, K, Zero)\n}"));
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "Z")), "float[num,4]");
+}
+
 TEST(InferShapes, MultiplesOfTheBatchReachBodies) {
   std::unique_ptr<Model> M = parse(
       modelText("bool C, int64 T, float[N,3,8,8] X", "float[rows,A] Y, float[rows,rows] Z",
