@@ -310,9 +310,13 @@ void Graph::walk(llvm::function_ref<void(Node &)> Visit) {
   }
 }
 
+const Dim *deepshare::firstSize(const Value &V) {
+  return V.type() && V.type()->Dims && !V.type()->Dims->empty() ? &V.type()->Dims->front() : nullptr;
+}
+
 const Dim *deepshare::batchSize(const Graph &Main) {
   for (const Value *Input : Main.inputs())
-    if (!Input->isInitializer() && Input->type() && Input->type()->Dims && !Input->type()->Dims->empty())
-      return &Input->type()->Dims->front();
+    if (const Dim *First = Input->isInitializer() ? nullptr : firstSize(*Input))
+      return First;
   return nullptr;
 }

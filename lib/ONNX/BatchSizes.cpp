@@ -25,11 +25,6 @@ using namespace deepshare;
 /// Sizes by their names; nothing for names that a file gives to several.
 using Names = llvm::StringMap<std::optional<Dim>>;
 
-/// The first size of \p V; null if none is known to be there.
-static const Dim *firstSize(const Value &V) {
-  return V.type() && V.type()->Dims && !V.type()->Dims->empty() ? &V.type()->Dims->front() : nullptr;
-}
-
 /// The first size of \p V, if that is no number, no multiple of a named size and not among \p Named.
 static const Dim *openFirstSize(const Value &V, const llvm::StringSet<> &Named) {
   const Dim *First = firstSize(V);
@@ -75,13 +70,26 @@ static llvm::Expected<std::unique_ptr<Model>> inferFor(const Model &M, llvm::Str
   return Copy;
 }
 
+static constexpr int64_t Numbers[] = {1, 2, 999'983};
+
+/// The factor by which \p Sizes, one for each of Numbers, are these; nothing if they are no multiple, or not known.
+static std::optional<int64_t> commonFactor(llvm::ArrayRef<const Dim *> Sizes) {
+  if (!llvm::all_of(Sizes, [](const Dim *Size) { return Size && Size->isFixed(); }))
+    return std::nullopt;
+  int64_t Factor = Sizes.front()->size(); // for 1
+  bool IsCommon = Factor >= 1 && llvm::all_of(llvm::zip_equal(Numbers, Sizes), [&](auto Each) {
+                    auto [Number, Size] = Each;
+                    return Size->size() % Number == 0 && Size->size() / Number == Factor;
+                  });
+  return IsCommon ? std::optional(Factor) : std::nullopt;
+}
+
 /// Makes known what the sizes of \p M tell; true if there was something.
 static bool inferRound(Model &M, llvm::StringRef Batch, const llvm::StringSet<> &Named,
                        llvm::function_ref<llvm::Error(Model &)> Infer) {
   std::vector<Value *> Values = valuesOf(M);
   if (llvm::none_of(Values, [&](const Value *V) { return openFirstSize(*V, Named); }))
     return false;
-  constexpr int64_t Numbers[] = {1, 2, 999'983};
   std::vector<std::unique_ptr<Model>> Copies;
   std::vector<std::vector<Value *>> Inferred;
   for (int64_t Number : Numbers) {
@@ -93,17 +101,6 @@ static bool inferRound(Model &M, llvm::StringRef Batch, const llvm::StringSet<> 
     Copies.push_back(std::move(*Copy));
     Inferred.push_back(valuesOf(*Copies.back()));
   }
-  // The multiple of the batch that the I-th value's first size is; nothing if it is none, or not known.
-  auto MultipleOf = [&](size_t I) -> std::optional<Dim> {
-    const Dim *Least = firstSize(*Inferred.front()[I]);
-    int64_t Factor = Least && Least->isFixed() ? Least->size() : 0;
-    for (auto [Number, Of] : llvm::zip_equal(Numbers, Inferred)) {
-      const Dim *Size = firstSize(*Of[I]);
-      if (Factor < 1 || !Size || !Size->isFixed() || Size->size() % Number != 0 || Size->size() / Number != Factor)
-        return std::nullopt;
-    }
-    return Dim::multiple(Factor, Batch);
-  };
   bool Changed = false;
   Names Known;
   for (size_t I = 0; I < Values.size(); ++I) {
@@ -111,11 +108,15 @@ static bool inferRound(Model &M, llvm::StringRef Batch, const llvm::StringSet<> 
     const Dim *First = openFirstSize(V, Named);
     if (!First)
       continue;
-    std::optional<Dim> Multiple = MultipleOf(I);
+    llvm::SmallVector<const Dim *, 3> Sizes;
+    for (llvm::ArrayRef<Value *> Of : Inferred)
+      Sizes.push_back(firstSize(*Of[I]));
+    std::optional<Dim> Multiple;
+    if (std::optional<int64_t> Factor = commonFactor(Sizes))
+      Multiple = Dim::multiple(*Factor, Batch);
     if (First->isSymbolic()) {
       // Names that ONNX makes stand for one size, whether or not all that have them can be inferred.
-      const Dim *Least = firstSize(*Inferred.front()[I]);
-      if (First->symbol().starts_with("unk__") && !(Least && Least->isFixed()))
+      if (First->symbol().starts_with("unk__") && !(Sizes.front() && Sizes.front()->isFixed()))
         continue;
       std::optional<Dim> &OfName = Known.try_emplace(First->symbol(), Multiple).first->second;
       if (OfName != Multiple)
