@@ -9,21 +9,29 @@
 
 #include "deepshare/IR/Model.h"
 
-#include "llvm/Support/MathExtras.h"
+#include "llvm/ADT/StringSet.h"
 
 namespace deepshare {
 
-/// Images in a batch if \p M fixes it, else 1.
-inline int64_t imagesInBatch(const Model &M) {
-  const Dim *Batch = batchSize(M.graph());
-  return Batch && Batch->isFixed() && Batch->size() > 0 ? Batch->size() : 1;
-}
+/// What the sizes of a model are for one image of a batch.
+class BatchAxis {
+public:
+  explicit BatchAxis(const Model &M);
 
-/// Of \p First, the first size of an activation, what belongs to an image: 1 for most, 64 where each image is cut into
-/// 64 windows.
-inline int64_t rowsOfImage(const Dim &First, int64_t Batch) {
-  return First.isFixed() ? llvm::divideCeil(First.size(), Batch) : First.sizeForOne();
-}
+  /// Images in a batch if the model fixes it, else 1.
+  int64_t images() const { return Images; }
+  /// \p Size, where all names in the inputs' sizes stand for 1: 64 for "64*N"; 1 for other names and unknown ones.
+  int64_t sizeForOne(const Dim &Size) const;
+  /// Of \p First, the first size of an activation, what belongs to an image: 1 for most, 64 where each image is cut
+  /// into 64 windows.
+  int64_t rowsOfImage(const Dim &First) const;
+  /// True if \p First, the first size of an activation, has a row for each image.
+  bool isBatch(const Dim &First) const;
+
+private:
+  int64_t Images = 1;
+  llvm::StringSet<> Names; ///< in the inputs' sizes
+};
 
 } // namespace deepshare
 

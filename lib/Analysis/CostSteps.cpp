@@ -17,7 +17,7 @@ using llvm::ArrayRef;
 
 /// Sizes of \p V's axes for one image: the first one of a tensor that is no constant is the batch, or more. Nothing if
 /// one is not known.
-static std::optional<llvm::SmallVector<int64_t, 4>> sizesOf(const Value *V, int64_t Batch) {
+static std::optional<llvm::SmallVector<int64_t, 4>> sizesOf(const Value *V, const BatchAxis &Batch) {
   if (!V || !V->type() || !V->type()->Dims)
     return std::nullopt;
   llvm::SmallVector<int64_t, 4> Sizes;
@@ -25,7 +25,7 @@ static std::optional<llvm::SmallVector<int64_t, 4>> sizesOf(const Value *V, int6
     bool IsBatch = Axis == 0 && !V->isInitializer();
     if (!Size.isFixed() && !IsBatch)
       return std::nullopt;
-    Sizes.push_back(IsBatch ? rowsOfImage(Size, Batch) : Size.size());
+    Sizes.push_back(IsBatch ? Batch.rowsOfImage(Size) : Size.size());
   }
   return Sizes;
 }
@@ -38,7 +38,7 @@ static uint64_t product(ArrayRef<int64_t> Sizes) {
 }
 
 /// The sizes of a linear layer; nothing if \p N is none, or its shapes are not known.
-static std::optional<LinearSizes> linearSizes(const Node &N, int64_t Batch) {
+static std::optional<LinearSizes> linearSizes(const Node &N, const BatchAxis &Batch) {
   if (N.is("AveragePool") || N.is("GlobalAveragePool")) {
     LinearSizes Sizes;
     if (auto Output = sizesOf(N.output(), Batch))
@@ -99,7 +99,7 @@ static CostStep gateStep(const GateSite &Site) {
 
 /// The truncations of a product by constants, as share-gates puts it in the place of a gate; nothing if \p N is none or
 /// costs none. A product with a number that was a bit is none either.
-static std::optional<CostStep> productStep(const Node &N, int64_t Batch) {
+static std::optional<CostStep> productStep(const Node &N, const BatchAxis &Batch) {
   if (!N.is("Mul") || isConstant(N.input(0)) == isConstant(N.input(1)))
     return std::nullopt;
   unsigned Factor = isConstant(N.input(0)) ? 0 : 1;
@@ -121,7 +121,7 @@ static std::optional<CostStep> productStep(const Node &N, int64_t Batch) {
 }
 
 std::vector<CostStep> deepshare::costSteps(Model &M, ArrayRef<GateSite> Sites) {
-  int64_t Batch = imagesInBatch(M);
+  BatchAxis Batch(M);
   std::vector<CostStep> Steps;
   llvm::DenseMap<const Node *, llvm::SmallVector<const GateSite *, 1>> SitesOf;
   for (const GateSite &Site : Sites) {

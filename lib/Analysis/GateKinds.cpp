@@ -140,7 +140,7 @@ Error SiteFinder::addWhere(Node &N) {
     double Product = 1; // of sizes that nobody has checked
     if (const TensorType *Type = typeOf(V); Type && Type->Dims)
       for (const Dim &Size : *Type->Dims)
-        Product *= Size.sizeForOne();
+        Product *= Batch.sizeForOne(Size);
     return Product;
   };
   double Compares = Elements(Condition), Chosen = Elements(N.output());
@@ -175,12 +175,12 @@ Expected<uint64_t> SiteFinder::reducedElements(Node &N) {
   }
   // The sizes of the input that the output has not got. The batch is never reduced with the rest.
   const TensorType *In = typeOf(N.input(0)), *Out = typeOf(N.output());
-  auto Elements = [](const TensorType *Type) -> uint64_t {
+  auto Elements = [&](const TensorType *Type) -> uint64_t {
     if (!Type || !Type->Dims || (!Type->Dims->empty() && !Type->isStatic(1)))
       return 0;
     uint64_t Product = 1;
     for (const Dim &Size : *Type->Dims)
-      Product *= Size.sizeForOne();
+      Product *= Batch.sizeForOne(Size);
     return Product;
   };
   uint64_t Ins = Elements(In), Outs = Elements(Out);

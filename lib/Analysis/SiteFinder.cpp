@@ -176,12 +176,12 @@ bool SiteFinder::isSecretFloat(const Value *V) const {
 
 /// Bounds that no network comes near. Counts stay far from overflow, and there is room for an entry a channel or
 /// position along an axis.
-static bool isPlausible(ArrayRef<Dim> Dims) {
+bool SiteFinder::isPlausible(ArrayRef<Dim> Dims) const {
   constexpr int64_t MaxSize = int64_t(1) << 24, MaxElements = int64_t(1) << 40;
   int64_t Elements = 1;
   return llvm::all_of(Dims, [&](const Dim &Size) {
-    return Size.sizeForOne() <= MaxSize && Elements <= MaxElements &&
-           (Elements *= std::max<int64_t>(Size.sizeForOne(), 1)) <= MaxElements;
+    int64_t Number = Batch.sizeForOne(Size);
+    return Number <= MaxSize && (Elements *= std::max<int64_t>(Number, 1)) <= MaxElements;
   });
 }
 
@@ -240,7 +240,7 @@ Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, E
   uint64_t Elements = 1;
   for (auto [Axis, Size] : llvm::enumerate(Dims)) {
     bool IsBatch = Axis == 0 && Dims.size() > 1;
-    Elements *= Size.sizeForOne();
+    Elements *= Batch.sizeForOne(Size);
     if (!Size.isFixed())
       continue; // the batch
     if (Axis == Site.ChannelAxis)
@@ -250,7 +250,7 @@ Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, E
   }
   // A first size that is more than the batch (images cut into windows) multiplies the work of an image.
   if (!Dims.empty() && Dims.front().isFixed())
-    Elements = llvm::divideCeil(Elements, uint64_t(Batch));
+    Elements = llvm::divideCeil(Elements, uint64_t(Batch.images()));
   if (Error Failed =
           checkCount(N, double(Elements) * double(PerElement.Comparisons + PerElement.Muxes) * double(Trips)))
     return Failed;
@@ -290,8 +290,7 @@ llvm::StringRef SiteFinder::placeObstacle(const GateSite &Site) const {
   if (!Compared || !Compared->Dims || Compared->Dims->empty() ||
       ArrayRef(*Compared->Dims).drop_front() != ArrayRef(*Type->Dims).drop_front())
     return "compares a tensor whose shape is unknown or not that of the output";
-  const Dim &Rows = Type->Dims->front();
-  if (Rows.factor() > 1 || (Rows.isFixed() && Rows.size() != Batch))
+  if (!Batch.isBatch(Type->Dims->front()))
     return "has more rows than the batch has images";
   return "";
 }

@@ -35,7 +35,7 @@ llvm::StringRef formObstacle(GateKind Kind);
 /// Walks graphs and collects sites.
 class SiteFinder {
 public:
-  explicit SiteFinder(Model &M) : M(M), Batch(imagesInBatch(M)) {}
+  explicit SiteFinder(Model &M) : M(M), Batch(M) {}
 
   llvm::Error visitGraph(Graph &G);
   std::vector<GateSite> Sites;
@@ -50,6 +50,7 @@ private:
   bool isBit(const Value *V) const { return Bits.contains(V); }
   llvm::Expected<uint64_t> reducedElements(Node &N);
   std::string originOfUnknown(const Node &N) const;
+  bool isPlausible(llvm::ArrayRef<Dim> Dims) const;
   llvm::Error checkCount(const Node &N, double Count) const;
   llvm::Expected<GateSite *> addSite(Node &N, GateKind Kind, Value *Input, ElementCost PerElement);
   llvm::StringRef placeObstacle(const GateSite &Site) const;
@@ -68,8 +69,7 @@ private:
   }
 
   Model &M;
-  /// Images in a batch if the model fixes it.
-  int64_t Batch;
+  BatchAxis Batch;
   /// Values that hold secret bits, as booleans or as numbers 0 and 1.
   llvm::DenseSet<const Value *> Bits;
   /// Types inside of function bodies, which have none of their own.

@@ -51,11 +51,11 @@ static bool isPricedOrFree(StringRef Type) {
 }
 
 /// Elements for one image; 0 where the shape is not known.
-static uint64_t elementsOf(const Value *V, int64_t Batch) {
+static uint64_t elementsOf(const Value *V, const BatchAxis &Batch) {
   if (!V->type() || !V->type()->Dims)
     return 0;
   llvm::ArrayRef<Dim> Dims = *V->type()->Dims;
-  double Elements = Dims.empty() ? 1 : rowsOfImage(Dims.front(), Batch);
+  double Elements = Dims.empty() ? 1 : Batch.rowsOfImage(Dims.front());
   for (const Dim &Size : Dims.drop_front(Dims.empty() ? 0 : 1))
     Elements *= Size.isFixed() ? Size.size() : 0;
   return Elements <= 0x1p40 ? static_cast<uint64_t>(Elements) : 0;
@@ -64,7 +64,7 @@ static uint64_t elementsOf(const Value *V, int64_t Batch) {
 namespace {
 class Finder {
 public:
-  explicit Finder(const Model &M) : M(M), Batch(imagesInBatch(M)) {}
+  explicit Finder(const Model &M) : M(M), Batch(M) {}
 
   llvm::DenseSet<const Node *> Priced;
   std::vector<UnpricedOperator> Found; ///< each name once, as they come
@@ -145,7 +145,7 @@ private:
   }
 
   const Model &M;
-  int64_t Batch;
+  BatchAxis Batch;
   llvm::DenseSet<const Value *> Public; ///< what is computed from constants and shapes
 };
 } // namespace

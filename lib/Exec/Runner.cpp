@@ -51,7 +51,7 @@ const NodeFunction *Runner::overrideOf(const Node &N) const {
 
 /// More than any network makes: a condition that never fails, or counts from a damaged file. Those of nested loops
 /// multiply, so that a bound on each would bound nothing.
-static constexpr uint64_t MostTrips = 100'000;
+static constexpr uint64_t MostTrips = 20'000;
 
 llvm::Expected<Tensors> Runner::runKernel(const Step &S, llvm::ArrayRef<at::Tensor> Inputs,
                                           llvm::ArrayRef<Tensors> Captures) {

@@ -313,10 +313,3 @@ void Graph::walk(llvm::function_ref<void(Node &)> Visit) {
 const Dim *deepshare::firstSize(const Value &V) {
   return V.type() && V.type()->Dims && !V.type()->Dims->empty() ? &V.type()->Dims->front() : nullptr;
 }
-
-const Dim *deepshare::batchSize(const Graph &Main) {
-  for (const Value *Input : Main.inputs())
-    if (const Dim *First = Input->isInitializer() ? nullptr : firstSize(*Input))
-      return First;
-  return nullptr;
-}

@@ -69,11 +69,13 @@ Dim Dim::multiple(int64_t Factor, llvm::StringRef Symbol) {
   return symbolic(Factor == 1 ? Symbol.str() : fmt::format("{}*{}", Factor, Symbol.str()));
 }
 
-int64_t Dim::factor() const {
+std::optional<int64_t> Dim::factor(llvm::StringRef Of) const {
   llvm::StringRef Rest = Symbol;
-  int64_t Factor;
-  bool IsMultiple = !Rest.consumeInteger(10, Factor) && Factor >= 1 && Rest.consume_front("*") && !Rest.empty();
-  return IsMultiple ? Factor : 1;
+  if (Of.empty() || !Rest.consume_back(Of))
+    return std::nullopt;
+  int64_t Factor = 1;
+  bool IsMultiple = Rest.empty() || (Rest.consume_back("*") && !Rest.getAsInteger(10, Factor) && Factor >= 1);
+  return IsMultiple ? std::optional(Factor) : std::nullopt;
 }
 
 std::string Dim::str() const {

@@ -1,4 +1,4 @@
-//===- BatchSizes.h - sizes that are multiples of the batch -----*- C++ -*-===//
+//===- BatchSizes.h - sizes that follow from the batch ----------*- C++ -*-===//
 //
 // Part of DeepShare, under the Apache License 2.0. See LICENSE.
 //
@@ -14,9 +14,13 @@
 
 namespace deepshare::onnx {
 
-/// Given: a model whose types are inferred by \p Infer. Execute: where the batch's size is a name, first sizes that are
-/// not known, and that are a multiple of the batch, become known as such, and so do all sizes of the same name: Reshape
-/// makes [64*N,6] of [N,8,8,6], of which ONNX says [unk__0,6].
+/// Given: a model, before its types are inferred. Execute: first sizes of inputs that are neither numbers nor named get
+/// a name, each its own: "batch", "batch_1".
+void nameBatches(Model &M);
+
+/// Given: a model whose types are inferred by \p Infer. Execute: sizes that are not known become known where they are a
+/// multiple of a batch, the named first size of an input, or do not depend on it; and so do all sizes of the same name:
+/// Reshape makes [64*N,6] of [N,8,8,6], of which ONNX says [unk__0,6].
 void inferBatchSizes(Model &M, llvm::function_ref<llvm::Error(Model &)> Infer);
 
 } // namespace deepshare::onnx

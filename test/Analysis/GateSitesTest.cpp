@@ -169,6 +169,22 @@ TEST(GateSites, ChannelsAndBatch) {
   EXPECT_EQ(Sites[0].DReLUs, 42u);
 }
 
+TEST(GateSites, BatchesOfSeveralInputs) {
+  // A mask without a batch, and a vector, say nothing of the batch; nor does a name that looks like a multiple.
+  EXPECT_EQ(summary("y = Relu(x)", "float[3,8] m, float[N,4,8,8] x"), "Relu y 256 256 1");
+  EXPECT_EQ(summary("y = Relu(x)", "float[8] m, float[2,4,8,8] x"), "Relu y 256 256 1");
+  EXPECT_EQ(summary("y = Relu(x)", "float[2,4,8,8] x, float[8] m"), "Relu y 256 256 1");
+  std::unique_ptr<Model> M = parse("y = Relu(x)", "float[\"2*N\",4,8,8] x");
+  std::vector<GateSite> Sites = sitesOf(*M);
+  ASSERT_EQ(Sites.size(), 1u);
+  EXPECT_EQ(Sites[0].DReLUs, 256u);
+  EXPECT_EQ(Sites[0].Obstacle, "");
+  // Windows of a second input, which has its own batch.
+  EXPECT_EQ(summary("s = Constant <value = int64[3] {-1, 4, 4}> ()\nw = Reshape (x2, s)\ny = Relu(w)",
+                    "float[N,4,8,8] x, float[M,4,8,8] x2"),
+            "Relu y 256 256 1");
+}
+
 TEST(GateSites, FunctionsAndSubgraphs) {
   std::unique_ptr<Model> M =
       parse("a = local.gate(x) y = local.gate(a)", "float[N,4,8,8] x",

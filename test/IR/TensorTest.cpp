@@ -64,3 +64,16 @@ TEST(Type, Descriptions) {
   EXPECT_EQ((TensorType{ElementType::Int32, std::nullopt}).str(), "int32");
   EXPECT_EQ(elementTypeName(static_cast<ElementType>(99)), "type<99>");
 }
+
+TEST(Type, MultiplesOfNamedSizes) {
+  EXPECT_EQ(Dim::multiple(64, "N").str(), "64*N");
+  EXPECT_EQ(Dim::multiple(1, "N"), Dim::symbolic("N"));
+  EXPECT_EQ(Dim::multiple(64, "N").factor("N"), 64);
+  EXPECT_EQ(Dim::symbolic("N").factor("N"), 1);
+  EXPECT_EQ(Dim::symbolic("2*N").factor("2*N"), 1) << "a name that looks like a multiple";
+  EXPECT_EQ(Dim::multiple(64, "2*N").factor("2*N"), 64);
+  for (llvm::StringRef Other : {"64*N*N", "0*N", "-2*N", "xN", "*N", "M", "99999999999999999999*N"})
+    EXPECT_EQ(Dim::symbolic(Other).factor("N"), std::nullopt) << Other.str();
+  EXPECT_EQ(Dim::fixed(4).factor("N"), std::nullopt);
+  EXPECT_EQ(Dim().factor(""), std::nullopt);
+}

@@ -108,6 +108,49 @@ TEST(InferShapes, NamesOfSeveralSizesStay) {
   EXPECT_EQ(typeOf(findValue(M->graph(), "Z")), "float[num,4]");
 }
 
+TEST(InferShapes, BatchesOfAnyName) {
+  // The first size of an input is the batch, whatever it is called. An output is what is computed, whatever it is
+  // called.
+  for (auto [Batch, Rows] : {std::pair("N", "64*N"), {"\"2*N\"", "64*2*N"}, {"?", "64*batch"}}) {
+    std::unique_ptr<Model> M = parse(
+        modelText("float[5] M, float[" + std::string(Batch) + ",8,8,3] X", "float[" + std::string(Batch) + ",3] Y",
+                  "{\n  Columns = Constant<value = int64[2] {-1, 3}>()\n  R = Reshape(X, Columns)\n"
+                  "  Y = Relu(R)\n}"));
+    for (int Time = 0; Time < 2; ++Time) {
+      ASSERT_EQ(messageOf(inferShapes(*M)), "");
+      EXPECT_EQ(typeOf(findValue(M->graph(), "Y")), "float[" + std::string(Rows) + ",3]");
+    }
+  }
+}
+
+TEST(InferShapes, UnnamedBatchesAreNamed) {
+  std::unique_ptr<Model> M = parse(
+      modelText("float[?,3] A, float[batch,?] B, float[?,8,3] C", "float[?,?] X, float[?,?] Y",
+                "{\n  Columns = Constant<value = int64[2] {-1, 3}>()\n  X = Relu(A)\n  Y = Reshape(C, Columns)\n}"));
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  std::vector<std::string> Inputs;
+  for (const Value *Input : M->graph().inputs())
+    Inputs.push_back(typeOf(Input));
+  EXPECT_THAT(Inputs, testing::ElementsAre("float[batch_1,3]", "float[batch,?]", "float[batch_2,8,3]"));
+  EXPECT_EQ(typeOf(findValue(M->graph(), "X")), "float[batch_1,3]");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "Y")), "float[8*batch_2,3]") << "of each input's batch";
+}
+
+TEST(InferShapes, SizesThatDoNotDependOnTheBatch) {
+  // Windows of 16 pixels, and back to images as exporters write it: all but the number of windows is computed.
+  std::unique_ptr<Model> M = parse(modelText("float[N,8,8,3] X", "float[A,B,C] Y",
+                                             "{\n  Windows = Constant<value = int64[3] {-1, 16, 3}>()\n"
+                                             "  W = Reshape(X, Windows)\n  R = Relu(W)\n  H = Shape(X)\n"
+                                             "  Zero = Constant<value = int64[1] {0}>()\n"
+                                             "  One = Constant<value = int64[1] {1}>()\n"
+                                             "  N = Slice(H, Zero, One)\n"
+                                             "  Rest = Constant<value = int64[2] {-1, 3}>()\n"
+                                             "  T = Concat<axis = 0>(N, Rest)\n  Y = Reshape(R, T)\n}"));
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "R")), "float[4*N,16,3]");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "Y")), "float[N,64,3]");
+}
+
 TEST(InferShapes, MultiplesOfTheBatchReachBodies) {
   std::unique_ptr<Model> M = parse(
       modelText("bool C, int64 T, float[N,3,8,8] X", "float[rows,A] Y, float[rows,rows] Z",

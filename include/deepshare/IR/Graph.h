@@ -299,10 +299,6 @@ private:
 /// The first size of \p V; null if no sizes are known.
 const Dim *firstSize(const Value &V);
 
-/// The size of a batch as \p Main, a model's main graph, says it: the first size of the first input that has sizes,
-/// initialisers aside; null if none has.
-const Dim *batchSize(const Graph &Main);
-
 } // namespace deepshare
 
 #endif // DEEPSHARE_IR_GRAPH_H

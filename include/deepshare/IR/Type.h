@@ -102,10 +102,8 @@ public:
   int64_t size() const { return *Size; }
   /// The symbol; empty unless symbolic.
   llvm::StringRef symbol() const { return Symbol; }
-  /// How many times another symbol the symbol is: 64 of "64*N"; 1 for others, and where there is none.
-  int64_t factor() const;
-  /// The size where all symbols stand for 1, as for a batch of one image; 1 if unknown.
-  int64_t sizeForOne() const { return Size ? *Size : factor(); }
+  /// How many times the size that \p Of stands for this is: 64 for "64*N" of "N", 1 for "N" itself; nothing for others.
+  std::optional<int64_t> factor(llvm::StringRef Of) const;
   /// "3", "N", "64*N" or "?".
   std::string str() const;
 
