@@ -25,12 +25,12 @@ public:
   /// Of \p First, the first size of an activation, what belongs to an image: 1 for most, 64 where each image is cut
   /// into 64 windows.
   int64_t rowsOfImage(const Dim &First) const;
-  /// True if \p First, the first size of an activation, has a row for each image.
-  bool isBatch(const Dim &First) const;
+  /// True if \p First, the first size of an activation, has a row for each image, or if that is not known.
+  bool mayBeBatch(const Dim &First) const;
 
 private:
   int64_t Images = 1;
-  llvm::StringSet<> Names; ///< in the inputs' sizes
+  llvm::StringSet<> InputNames; ///< of sizes
 };
 
 } // namespace deepshare

@@ -290,7 +290,7 @@ llvm::StringRef SiteFinder::placeObstacle(const GateSite &Site) const {
   if (!Compared || !Compared->Dims || Compared->Dims->empty() ||
       ArrayRef(*Compared->Dims).drop_front() != ArrayRef(*Type->Dims).drop_front())
     return "compares a tensor whose shape is unknown or not that of the output";
-  if (!Batch.isBatch(Type->Dims->front()))
+  if (!Batch.mayBeBatch(Type->Dims->front()))
     return "has more rows than the batch has images";
   return "";
 }

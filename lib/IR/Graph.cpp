@@ -310,6 +310,6 @@ void Graph::walk(llvm::function_ref<void(Node &)> Visit) {
   }
 }
 
-const Dim *deepshare::firstSize(const Value &V) {
-  return V.type() && V.type()->Dims && !V.type()->Dims->empty() ? &V.type()->Dims->front() : nullptr;
+llvm::ArrayRef<Dim> deepshare::knownSizes(const Value &V) {
+  return V.type() && V.type()->Dims ? llvm::ArrayRef<Dim>(*V.type()->Dims) : llvm::ArrayRef<Dim>();
 }

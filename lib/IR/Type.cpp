@@ -69,13 +69,14 @@ Dim Dim::multiple(int64_t Factor, llvm::StringRef Symbol) {
   return symbolic(Factor == 1 ? Symbol.str() : fmt::format("{}*{}", Factor, Symbol.str()));
 }
 
-std::optional<int64_t> Dim::factor(llvm::StringRef Of) const {
-  llvm::StringRef Rest = Symbol;
-  if (Of.empty() || !Rest.consume_back(Of))
+std::optional<std::pair<int64_t, llvm::StringRef>> Dim::multipleOf(const llvm::StringSet<> &Names) const {
+  if (Names.contains(Symbol))
+    return std::pair(int64_t(1), llvm::StringRef(Symbol));
+  auto [Times, Name] = llvm::StringRef(Symbol).split('*');
+  int64_t Factor;
+  if (!Names.contains(Name) || Times.getAsInteger(10, Factor) || Factor < 1)
     return std::nullopt;
-  int64_t Factor = 1;
-  bool IsMultiple = Rest.empty() || (Rest.consume_back("*") && !Rest.getAsInteger(10, Factor) && Factor >= 1);
-  return IsMultiple ? std::optional(Factor) : std::nullopt;
+  return std::pair(Factor, Name);
 }
 
 std::string Dim::str() const {

@@ -14,14 +14,10 @@
 
 namespace deepshare::onnx {
 
-/// Given: a model, before its types are inferred. Execute: first sizes of inputs that are neither numbers nor named get
-/// a name, each its own: "batch", "batch_1".
-void nameBatches(Model &M);
-
-/// Given: a model whose types are inferred by \p Infer. Execute: sizes that are not known become known where they are a
-/// multiple of a batch, the named first size of an input, or do not depend on it; and so do all sizes of the same name:
-/// Reshape makes [64*N,6] of [N,8,8,6], of which ONNX says [unk__0,6].
-void inferBatchSizes(Model &M, llvm::function_ref<llvm::Error(Model &)> Infer);
+/// Infers the types of \p M by \p Infer, and sizes that it leaves open where they are a multiple of a batch, the first
+/// size of an input that is no number, or do not depend on it: Reshape makes [64*N,6] of [N,8,8,6], of which ONNX says
+/// [unk__0,6]. Batches without a name get one. Returns Infer's error for M.
+llvm::Error inferWithBatches(Model &M, llvm::function_ref<llvm::Error(Model &)> Infer);
 
 } // namespace deepshare::onnx
 

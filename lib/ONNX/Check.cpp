@@ -166,11 +166,7 @@ llvm::Error deepshare::inferShapes(Model &M) {
   if (int64_t Newest = OpSchemaRegistry::DomainToVersionRange::Instance().Map().at("").second; Opset > Newest)
     return llvm::createStringError(
         fmt::format("expected ONNX operator set {} or earlier, which are those that are known, got {}", Newest, Opset));
-  nameBatches(M);
-  if (llvm::Error E = inferAll(M))
-    return E;
-  inferBatchSizes(M, inferAll);
-  return llvm::Error::success();
+  return inferWithBatches(M, inferAll);
 }
 
 llvm::Error deepshare::checkModel(const Model &M) {

@@ -172,7 +172,7 @@ TEST(GateSites, ChannelsAndBatch) {
 TEST(GateSites, BatchesOfSeveralInputs) {
   // A mask without a batch, and a vector, say nothing of the batch; nor does a name that looks like a multiple.
   EXPECT_EQ(summary("y = Relu(x)", "float[3,8] m, float[N,4,8,8] x"), "Relu y 256 256 1");
-  EXPECT_EQ(summary("y = Relu(x)", "float[8] m, float[2,4,8,8] x"), "Relu y 256 256 1");
+  EXPECT_EQ(summary("y = Relu(x)", "float[3,8] m, float[2,4,8,8] x"), "Relu y 256 256 1");
   EXPECT_EQ(summary("y = Relu(x)", "float[2,4,8,8] x, float[8] m"), "Relu y 256 256 1");
   std::unique_ptr<Model> M = parse("y = Relu(x)", "float[\"2*N\",4,8,8] x");
   std::vector<GateSite> Sites = sitesOf(*M);

@@ -68,12 +68,14 @@ TEST(Type, Descriptions) {
 TEST(Type, MultiplesOfNamedSizes) {
   EXPECT_EQ(Dim::multiple(64, "N").str(), "64*N");
   EXPECT_EQ(Dim::multiple(1, "N"), Dim::symbolic("N"));
-  EXPECT_EQ(Dim::multiple(64, "N").factor("N"), 64);
-  EXPECT_EQ(Dim::symbolic("N").factor("N"), 1);
-  EXPECT_EQ(Dim::symbolic("2*N").factor("2*N"), 1) << "a name that looks like a multiple";
-  EXPECT_EQ(Dim::multiple(64, "2*N").factor("2*N"), 64);
-  for (llvm::StringRef Other : {"64*N*N", "0*N", "-2*N", "xN", "*N", "M", "99999999999999999999*N"})
-    EXPECT_EQ(Dim::symbolic(Other).factor("N"), std::nullopt) << Other.str();
-  EXPECT_EQ(Dim::fixed(4).factor("N"), std::nullopt);
-  EXPECT_EQ(Dim().factor(""), std::nullopt);
+  llvm::StringSet<> Names{"N", "2*N"};
+  auto MultipleOf = [&](const Dim &Size) { return Size.multipleOf(Names).value_or(std::pair(0, "")); };
+  EXPECT_EQ(MultipleOf(Dim::multiple(64, "N")), std::pair(int64_t(64), llvm::StringRef("N")));
+  EXPECT_EQ(MultipleOf(Dim::symbolic("N")), std::pair(int64_t(1), llvm::StringRef("N")));
+  EXPECT_EQ(MultipleOf(Dim::symbolic("2*N")), std::pair(int64_t(1), llvm::StringRef("2*N"))) << "one of the names";
+  EXPECT_EQ(MultipleOf(Dim::multiple(64, "2*N")), std::pair(int64_t(64), llvm::StringRef("2*N")));
+  for (llvm::StringRef Other : {"64*N*N", "0*N", "-2*N", "xN", "*N", "64*", "M", "99999999999999999999*N"})
+    EXPECT_EQ(MultipleOf(Dim::symbolic(Other)).first, 0) << Other.str();
+  EXPECT_EQ(MultipleOf(Dim::fixed(4)).first, 0);
+  EXPECT_EQ(MultipleOf(Dim()).first, 0);
 }

@@ -151,6 +151,62 @@ TEST(InferShapes, SizesThatDoNotDependOnTheBatch) {
   EXPECT_EQ(typeOf(findValue(M->graph(), "Y")), "float[N,64,3]");
 }
 
+TEST(InferShapes, DeclaredNamesOfOutputsAreNotBelieved) {
+  // Both outputs are said to be a batch. One has as many rows as pass a test; what follows from it is not N either.
+  std::unique_ptr<Model> M = parse(modelText("float[N,8] X, int64[2] T", "float[N,8] Y, float[N,2] Z, float[P,Q] W",
+                                             "{\n  Pairs = Constant<value = int64[2] {-1, 2}>()\n"
+                                             "  Least = Constant<value = float {1.5}>()\n"
+                                             "  F = ReduceMax<keepdims = 0, axes = [1]>(X)\n  B = Greater(F, Least)\n"
+                                             "  Y = Compress<axis = 0>(X, B)\n  R = Relu(Y)\n  Z = Reshape(X, Pairs)\n"
+                                             "  V = Relu(Z)\n  W = Expand(X, T)\n}"));
+  for (int Time = 0; Time < 2; ++Time) {
+    ASSERT_EQ(messageOf(inferShapes(*M)), "");
+    for (llvm::StringRef Unknown : {"Y", "R"})
+      EXPECT_THAT(typeOf(findValue(M->graph(), Unknown)), testing::StartsWith("float[unk__")) << Unknown.str();
+    for (llvm::StringRef Known : {"Z", "V"})
+      EXPECT_EQ(typeOf(findValue(M->graph(), Known)), "float[4*N,2]") << Known.str();
+    EXPECT_EQ(typeOf(findValue(M->graph(), "W")), "float[P,8]") << "a name of its own";
+  }
+}
+
+TEST(InferShapes, NamesInBodiesAreTheirOwn) {
+  // N of the main graph and of the body are two.
+  std::unique_ptr<Model> M =
+      parse(modelText("bool C, int64 T, float[N,8] X, int64[2] K", "float[A,8] Y",
+                      "{\n  E = Expand(X, K)\n  Y = Loop (T, C, E) <body = b (int64 i, bool c, float[N,8] s) => "
+                      "(bool o, float[N,8] r) { o = Identity(c) r = Relu(s) }>\n}"));
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "r")).find("N"), std::string::npos);
+}
+
+TEST(InferShapes, SizesOfAFewBatchesSayNothingOfOthers) {
+  // X[2:][-3:3] has 0, 0, 1, 2, 3, 2, 2, ... rows; and a row, every third, and every third but the first twice 1, 2, 4,
+  // ...
+  std::unique_ptr<Model> M =
+      parse(modelText("float[N,8] X", "float[A,8] Y, float[B,8] Z",
+                      "{\n  Zero = Constant<value = int64[1] {0}>()\n  One = Constant<value = int64[1] {1}>()\n"
+                      "  Two = Constant<value = int64[1] {2}>()\n  Three = Constant<value = int64[1] {3}>()\n"
+                      "  Last = Constant<value = int64[1] {-3}>()\n  Row = Constant<value = float[1,8] "
+                      "{1, 2, 3, 4, 5, 6, 7, 8}>()\n  End = Constant<value = int64[1] {9223372036854775807}>()\n"
+                      "  S = Slice(X, Two, End, Zero)\n  Y = Slice(S, Last, Three, Zero)\n"
+                      "  P = Slice(X, One, End, Zero, Three)\n  Q = Slice(X, Two, End, Zero, Three)\n"
+                      "  Z = Concat<axis = 0>(Row, P, Q, Q)\n}"));
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "Y")), "float[A,8]");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "Z")), "float[B,8]");
+}
+
+TEST(InferShapes, ImagesComeBeforeVectors) {
+  std::string Inputs;
+  for (char Name = 'a'; Name < 'f'; ++Name)
+    Inputs += std::string("float[n") + Name + "] " + Name + ", ";
+  std::unique_ptr<Model> M =
+      parse(modelText(Inputs + "float[N,4,4,3] X", "float[A,3] Y",
+                      "{\n  Columns = Constant<value = int64[2] {-1, 3}>()\n  Y = Reshape(X, Columns)\n}"));
+  ASSERT_EQ(messageOf(inferShapes(*M)), "");
+  EXPECT_EQ(typeOf(findValue(M->graph(), "Y")), "float[16*N,3]");
+}
+
 TEST(InferShapes, MultiplesOfTheBatchReachBodies) {
   std::unique_ptr<Model> M = parse(
       modelText("bool C, int64 T, float[N,3,8,8] X", "float[rows,A] Y, float[rows,rows] Z",

@@ -296,8 +296,8 @@ private:
   NodeList Nodes;
 };
 
-/// The first size of \p V; null if no sizes are known.
-const Dim *firstSize(const Value &V);
+/// The sizes of \p V; none of a scalar, and if not even the rank is known.
+llvm::ArrayRef<Dim> knownSizes(const Value &V);
 
 } // namespace deepshare
 

@@ -10,10 +10,12 @@
 #include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringRef.h"
+#include "llvm/ADT/StringSet.h"
 
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace deepshare {
 
@@ -102,8 +104,9 @@ public:
   int64_t size() const { return *Size; }
   /// The symbol; empty unless symbolic.
   llvm::StringRef symbol() const { return Symbol; }
-  /// How many times the size that \p Of stands for this is: 64 for "64*N" of "N", 1 for "N" itself; nothing for others.
-  std::optional<int64_t> factor(llvm::StringRef Of) const;
+  /// How many times the size of one of \p Names this is, and of which: 64 and "N" for "64*N", 1 and "N" for "N";
+  /// nothing for others. A name among them that looks like a multiple ("2*N") is a name.
+  std::optional<std::pair<int64_t, llvm::StringRef>> multipleOf(const llvm::StringSet<> &Names) const;
   /// "3", "N", "64*N" or "?".
   std::string str() const;
 

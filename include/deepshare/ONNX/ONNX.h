@@ -54,10 +54,11 @@ bool hasTextForm(const Model &M);
 llvm::Expected<std::string> printModelText(const Model &M);
 
 /// Infers the types of all values with the ONNX library (constants propagated, functions looked into) and stores them
-/// on the values of the main graph and its subgraphs. Known types are refined, never contradicted: a contradiction is
+/// on the values of the main graph and its subgraphs. Known sizes are refined, never contradicted: a contradiction is
 /// an error that names the node, and so is an opset older than 7 or newer than the library. What a Loop carries has the
 /// shape that it comes with, where the body keeps that. Sizes that are a multiple of the batch, an input's first size
-/// that is no number, are known as such; it gets a name if it has none. Export writes inferred types as value_info.
+/// that is no number, are known as such; it gets a name if it has none. Names that a file gives to sizes of outputs and
+/// in bodies give way to what follows from the inputs. Export writes inferred types as value_info.
 llvm::Error inferShapes(Model &M);
 
 /// What the model's metadata says under \p Key; empty if it says nothing.
