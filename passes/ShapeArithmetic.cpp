@@ -222,8 +222,9 @@ static std::optional<ShapeTensor> evaluateCast(const Node &N, ShapeTensor Data) 
   auto To = static_cast<ElementType>(N.intAttribute("to", 0));
   if (To != ElementType::Int64 && To != ElementType::Int32)
     return std::nullopt;
+  // TensorFlow's exporters count in int32. No tensor has a dimension that does not fit.
   for (ShapeElement &E : Data.Elements)
-    if (To == ElementType::Int32 && (!E.isNumber() || !llvm::isInt<32>(E.number())))
+    if (To == ElementType::Int32 && E.isNumber() && !llvm::isInt<32>(E.number()))
       E = {};
   Data.Type = To;
   return Data;

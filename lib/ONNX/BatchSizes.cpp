@@ -27,6 +27,7 @@
 #include <array>
 
 using namespace deepshare;
+using deepshare::onnx::TypeInference;
 using llvm::ArrayRef;
 using llvm::StringRef;
 
@@ -71,7 +72,7 @@ struct DeclaredSize {
 
 class BatchSizes {
 public:
-  BatchSizes(Model &M, llvm::function_ref<llvm::Error(Model &)> Infer) : M(M), Infer(Infer) {}
+  BatchSizes(Model &M, TypeInference Infer) : M(M), Infer(Infer) {}
 
   llvm::Error infer();
 
@@ -86,7 +87,7 @@ private:
   bool isOpen(const Dim &Size) const { return !Size.isFixed() && !Size.multipleOf(InputNames); }
 
   Model &M;
-  llvm::function_ref<llvm::Error(Model &)> Infer;
+  TypeInference Infer;
   llvm::StringSet<> FileNames;  ///< of sizes, before anything is inferred
   llvm::StringSet<> InputNames; ///< of sizes
 };
@@ -172,7 +173,8 @@ llvm::Expected<std::unique_ptr<Model>> BatchSizes::inferFor(StringRef Batch, int
       std::optional<int64_t> Product = llvm::checkedMul(Multiple->first, Number);
       return Product ? Dim::fixed(*Product) : Dim();
     });
-  if (llvm::Error Failed = Infer(*Copy))
+  // Some operators fit no single image, such as a Reshape to pairs of rows.
+  if (llvm::Error Failed = Infer(*Copy, /*Strict=*/false))
     return Failed;
   return Copy;
 }
@@ -255,7 +257,7 @@ llvm::Error BatchSizes::infer() {
   collectFileNames();
   nameBatches();
   std::vector<DeclaredSize> Declared = takeDeclared();
-  if (llvm::Error Failed = Infer(M))
+  if (llvm::Error Failed = Infer(M, /*Strict=*/true))
     return Failed;
   std::vector<StringRef> Batches = batchesByRank();
   Batches.resize(std::min<size_t>(Batches.size(), MostBatches));
@@ -266,6 +268,4 @@ llvm::Error BatchSizes::infer() {
   return llvm::Error::success();
 }
 
-llvm::Error deepshare::onnx::inferWithBatches(Model &M, llvm::function_ref<llvm::Error(Model &)> Infer) {
-  return BatchSizes(M, Infer).infer();
-}
+llvm::Error deepshare::onnx::inferWithBatches(Model &M, TypeInference Infer) { return BatchSizes(M, Infer).infer(); }

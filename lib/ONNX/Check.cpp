@@ -88,6 +88,9 @@ static constexpr llvm::StringLiteral Contradictions[] = {" differ",
                                                          "ncompatible dimensions",
                                                          "nvalid attribute",
                                                          " has incorrect size",
+                                                         " in unification between ",
+                                                         "nteger overflow while ",
+                                                         ": incompatible shapes",
                                                          " the same elem type",
                                                          "type case mismatch",
                                                          "must be 1 instead of"};
@@ -133,28 +136,30 @@ static void exportTypes(const Model &M, ModelProto &P) {
   nameNodes(*P.mutable_graph());
 }
 
-// Gives all values of \p M the types that the library infers.
-static llvm::Error inferTypes(Model &M) {
+// Gives all values of \p M the types that the library infers. A contradiction is an error if \p Strict, else what the
+// node computes has no type.
+static llvm::Error inferTypes(Model &M, bool Strict) {
   ModelProto P;
   exportTypes(M, P);
-  if (llvm::Error E = infer(P, /*Strict=*/true)) {
-    std::string Message = llvm::toString(std::move(E));
-    std::string Contradiction = findContradiction(Message);
+  llvm::Error Failed = infer(P, Strict);
+  if (Failed && Strict) {
+    std::string Contradiction = findContradiction(llvm::toString(std::move(Failed)));
     if (!Contradiction.empty())
       return llvm::createStringError("cannot infer shapes: " + Contradiction);
     exportTypes(M, P);
-    if (llvm::Error E = infer(P, /*Strict=*/false))
-      return llvm::createStringError("cannot infer shapes: " + llvm::toString(std::move(E)));
+    Failed = infer(P, /*Strict=*/false);
   }
+  if (Failed)
+    return llvm::createStringError("cannot infer shapes: " + llvm::toString(std::move(Failed)));
   takeTypes(M.graph(), P.graph());
   return llvm::Error::success();
 }
 
 // The same, and what Loops carry.
-static llvm::Error inferAll(Model &M) {
-  if (llvm::Error E = inferTypes(M))
+static llvm::Error inferAll(Model &M, bool Strict) {
+  if (llvm::Error E = inferTypes(M, Strict))
     return E;
-  return inferLoopShapes(M, [&] { return inferTypes(M); });
+  return inferLoopShapes(M, [&] { return inferTypes(M, Strict); });
 }
 
 llvm::Error deepshare::inferShapes(Model &M) {

@@ -267,6 +267,16 @@ TEST(InferShapes, ContradictionsNameTheNode) {
   EXPECT_EQ(messageOf(inferShapes(
                 *parse(modelText("float[1,4,8,8] X, float[4,4,1,1] W", "Y", "{ Y = Conv<strides = [1]>(X, W) }")))),
             "cannot infer shapes: node 'Y' (Conv): Attribute strides has incorrect size");
+  EXPECT_EQ(messageOf(inferShapes(*parse(modelText("float[N,8] X, float[9,4] W", "Y", "{ Y = Gemm(X, W) }")))),
+            "cannot infer shapes: node 'Y' (Gemm): Dimension mismatch in unification between 9 and 8");
+  EXPECT_EQ(messageOf(inferShapes(*parse(
+                modelText("float[8,8] X", "Y", "{ T = Constant<value = int64[2] {7, -1}>() Y = Reshape(X, T) }")))),
+            "cannot infer shapes: node 'Y' (Reshape): Dimension could not be inferred: incompatible shapes");
+  EXPECT_THAT(
+      messageOf(inferShapes(*parse(modelText(
+          "float[1,1,8,8] X", "Y",
+          "{ Y = MaxPool<kernel_shape = [2, 2], pads = [4611686018427387904, 0, 4611686018427387904, 0]>(X) }")))),
+      HasSubstr("node 'Y' (MaxPool): Integer overflow while adding"));
   EXPECT_THAT(messageOf(inferShapes(*parse(modelText("float[4] X", "Y", "{ Y = com.microsoft.Gelu(X) }")))),
               HasSubstr("node name Y. No opset import for domain com.microsoft"));
 }
