@@ -25,6 +25,8 @@ public:
   /// Of \p First, the first size of an activation, what belongs to an image: 1 for most, 64 where each image is cut
   /// into 64 windows.
   int64_t rowsOfImage(const Dim &First) const;
+  /// False if \p First, the first size of an activation, is neither a number nor a multiple of a size of an input.
+  bool isKnown(const Dim &First) const { return First.isFixed() || First.multipleOf(InputNames); }
   /// True if \p First, the first size of an activation, has a row for each image, or if that is not known.
   bool mayBeBatch(const Dim &First) const;
 

@@ -248,6 +248,7 @@ Expected<GateSite *> SiteFinder::addSite(Node &N, GateKind Kind, Value *Input, E
     else if (!IsBatch)
       Site.Spatial.push_back(Size.size());
   }
+  Site.HasUnknownRows = !Dims.empty() && !Batch.isKnown(Dims.front());
   // A first size that is more than the batch (images cut into windows) multiplies the work of an image.
   if (!Dims.empty() && Dims.front().isFixed())
     Elements = llvm::divideCeil(Elements, uint64_t(Batch.images()));

@@ -22,6 +22,20 @@ static std::string shapeText(const GateSite &Site) {
   return Text;
 }
 
+/// A line for sites that count as if they had one row an image; empty if there are none.
+static std::string unknownRowsText(llvm::ArrayRef<GateSite> Sites) {
+  constexpr unsigned MostNames = 5;
+  std::string Names;
+  unsigned Found = 0;
+  for (const GateSite &Site : Sites)
+    if (Site.HasUnknownRows && Found++ < MostNames)
+      Names += fmt::format("{}'{}'", Names.empty() ? "" : ", ", Site.Name);
+  if (Found == 0)
+    return "";
+  std::string More = Found > MostNames ? fmt::format(" and {} more", Found - MostNames) : "";
+  return fmt::format("rows not known, one an image counted: {}{}\n", Names, More);
+}
+
 llvm::Error deepshare::printGateTable(Model &M, llvm::raw_ostream &Out) {
   if (llvm::Error E = inferShapes(M))
     return E;
@@ -45,6 +59,7 @@ llvm::Error deepshare::printGateTable(Model &M, llvm::raw_ostream &Out) {
   for (const GateSite &Site : *Sites)
     Row(Site.Name, gateKindName(Site.Kind), shapeText(Site), std::to_string(Site.DReLUs), std::to_string(Site.Muxes));
   Row("total", fmt::format("{} sites", Sites->size()), "", std::to_string(DReLUs), std::to_string(Muxes));
+  Out << unknownRowsText(*Sites);
   Out << unpricedText(findUnpricedOperators(M, *Sites));
   return llvm::Error::success();
 }

@@ -79,6 +79,8 @@ struct GateSite {
   /// A positive scale of each channel can go into weights beside the gate, or beside the average in a MaxPool's place
   /// (findScalableLayers() in deepshare/Analysis/ScaleFolding.h): slopes s*t cost no truncation for t in {0, 1, -1}.
   bool FoldsScale = false;
+  /// True if it is not known how many rows of the output are an image's; one is counted then.
+  bool HasUnknownRows = false;
   /// Why it is only counted, a literal that goes on from "it "; empty where slopes are filled.
   llvm::StringRef Obstacle;
 
