@@ -47,6 +47,13 @@ static std::vector<Value *> valuesOf(Model &M) {
   return Values;
 }
 
+/// Adds the names that sizes of \p V have.
+static void addNames(llvm::StringSet<> &Names, const Value &V) {
+  for (const Dim &Size : knownSizes(V))
+    if (Size.isSymbolic())
+      Names.insert(Size.symbol());
+}
+
 /// Replaces sizes of \p V, which \p Replace gets with their axes; true if there was one that is another now.
 static bool replaceSizes(Value &V, llvm::function_ref<Dim(unsigned Axis, const Dim &)> Replace) {
   Shape Sizes;
@@ -95,9 +102,7 @@ private:
 
 void BatchSizes::collectFileNames() {
   for (const Value *V : valuesOf(M))
-    for (const Dim &Size : knownSizes(*V))
-      if (Size.isSymbolic())
-        FileNames.insert(Size.symbol());
+    addNames(FileNames, *V);
 }
 
 /// Names first sizes of inputs that have neither a number nor a name: "batch", "batch_1".
@@ -113,9 +118,7 @@ void BatchSizes::nameBatches() {
       FileNames.insert(Name);
       return Dim::symbolic(Name);
     });
-    for (const Dim &Size : knownSizes(*Input))
-      if (Size.isSymbolic())
-        InputNames.insert(Size.symbol());
+    addNames(InputNames, *Input);
   }
 }
 
